@@ -1,0 +1,1 @@
+//! Features: one definition that is fitted, applied in training and served.

@@ -1,0 +1,1 @@
+//! What a trained thing is: canned models, heads, the predictor and its bundle.

@@ -1,0 +1,1 @@
+//! Layers, losses, optimizers and metrics: the formulas of machine learning.

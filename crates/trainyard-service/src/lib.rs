@@ -1,0 +1,1 @@
+//! How processes talk: the model server.

@@ -1,0 +1,1 @@
+//! How training runs: estimators, the loop and its policies.
