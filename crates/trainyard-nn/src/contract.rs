@@ -1,0 +1,89 @@
+//! What every optimizer must satisfy, and every metric.
+
+use crate::optim::Optimizer;
+use trainyard_graph::random;
+
+/// The weight after each step from `start`, one gradient per step.
+pub(crate) fn steps(optimizer: &dyn Optimizer, start: f32, grads: &[f32]) -> Vec<f32> {
+    let mut weights = [start];
+    let mut slots = initial_slots(optimizer, 1);
+    let mut after = |(i, &grad): (usize, &f32)| {
+        optimizer.update(i as u64 + 1, &mut weights, &[grad], &mut slots);
+        weights[0]
+    };
+    grads.iter().enumerate().map(&mut after).collect()
+}
+
+/// The slots of `n` weights before the first step.
+pub(crate) fn initial_slots(optimizer: &dyn Optimizer, n: usize) -> Vec<f32> {
+    (0..optimizer.slots()).flat_map(|slot| vec![optimizer.initial_slot(slot); n]).collect()
+}
+
+/// Runs the whole contract.
+#[track_caller]
+pub(crate) fn run_all(optimizer: &dyn Optimizer) {
+    parts_equal_the_whole(optimizer);
+    applying_at_the_rates_of_a_step_is_updating(optimizer);
+    nothing_comes_from_nothing(optimizer);
+    a_gradient_moves_its_weight_down(optimizer);
+    it_finds_the_minimum_of_a_parabola(optimizer);
+    values_stay_finite(optimizer);
+}
+
+/// A row of a table, or a shard of a parameter, is trained as within the whole.
+fn parts_equal_the_whole(optimizer: &dyn Optimizer) {
+    let stream = random::stream(1, "contract");
+    let (n, k) = (37, optimizer.slots());
+    let mut whole = (vec![0.0; n], initial_slots(optimizer, n));
+    let mut parts = [(vec![0.0; 13], initial_slots(optimizer, 13)), (vec![0.0; 24], initial_slots(optimizer, 24))];
+    for step in 1..=5u64 {
+        let grads: Vec<f32> = (0..n as u64).map(|i| random::normal(stream, step * 100 + i)).collect();
+        optimizer.update(step, &mut whole.0, &grads, &mut whole.1);
+        for ((weights, slots), grads) in parts.iter_mut().zip([&grads[..13], &grads[13..]]) {
+            optimizer.update(step, weights, grads, slots);
+        }
+    }
+    assert_eq!(whole.0, [parts[0].0.clone(), parts[1].0.clone()].concat());
+    for slot in 0..k {
+        let of_part = |(weights, slots): &(Vec<f32>, Vec<f32>)| slots[slot * weights.len()..][..weights.len()].to_vec();
+        assert_eq!(whole.1[slot * n..][..n], [of_part(&parts[0]), of_part(&parts[1])].concat());
+    }
+}
+
+fn applying_at_the_rates_of_a_step_is_updating(optimizer: &dyn Optimizer) {
+    let (mut a, mut b) = (([0.5, 0.0], initial_slots(optimizer, 2)), ([0.5, 0.0], initial_slots(optimizer, 2)));
+    for step in [1, 2, 1000] {
+        optimizer.update(step, &mut a.0, &[0.1, -1.0], &mut a.1);
+        optimizer.apply(&optimizer.rates(step), &mut b.0, &[0.1, -1.0], &mut b.1);
+        assert_eq!(a, b);
+    }
+}
+
+/// Weights at 0 without a gradient stay there, and no weights at all are no error.
+fn nothing_comes_from_nothing(optimizer: &dyn Optimizer) {
+    assert_eq!(steps(optimizer, 0.0, &[0.0; 3]), [0.0; 3]);
+    optimizer.update(1, &mut [], &[], &mut []);
+}
+
+fn a_gradient_moves_its_weight_down(optimizer: &dyn Optimizer) {
+    assert!(steps(optimizer, 0.0, &[1.0])[0] < 0.0);
+    assert!(steps(optimizer, 0.0, &[-1.0])[0] > 0.0);
+}
+
+/// `(w - 1)² / 2`, from 0.
+fn it_finds_the_minimum_of_a_parabola(optimizer: &dyn Optimizer) {
+    let mut weights = [0.0];
+    let mut slots = initial_slots(optimizer, 1);
+    for step in 1..=5000 {
+        let grad = weights[0] - 1.0;
+        optimizer.update(step, &mut weights, &[grad], &mut slots);
+    }
+    assert!((weights[0] - 1.0f32).abs() < 0.15, "stopped at {}", weights[0]);
+}
+
+fn values_stay_finite(optimizer: &dyn Optimizer) {
+    for size in [1e-30, 1e-8, 1e8, 1e18] {
+        let weights = steps(optimizer, 0.0, &[size, -size, 0.0, size]);
+        assert!(weights.iter().all(|weight| weight.is_finite()), "gradients of {size} gave {weights:?}");
+    }
+}

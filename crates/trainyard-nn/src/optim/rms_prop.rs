@@ -1,0 +1,117 @@
+//! RMSProp.
+
+use super::{Optimizer, Rates};
+use crate::{Result, Schedule, error::Settings};
+use serde::{Deserialize, Serialize};
+
+/// Settings of [`RmsProp`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RmsPropConfig {
+    /// Step size. Positive.
+    pub learning_rate: f32,
+    /// Decay of the mean of squared gradients, in `[0, 1)`.
+    pub rho: f32,
+    /// Part of the last change that a weight makes again, in `[0, 1)`.
+    pub momentum: f32,
+    /// Added to the denominator. Positive.
+    pub epsilon: f32,
+    /// How the step size changes over the steps.
+    pub schedule: Schedule,
+}
+
+impl Default for RmsPropConfig {
+    fn default() -> Self {
+        Self { learning_rate: 1e-3, rho: 0.9, momentum: 0.0, epsilon: 1e-7, schedule: Schedule::default() }
+    }
+}
+
+impl RmsPropConfig {
+    /// The optimizer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`](crate::Error::Setting) when a setting is out of its range.
+    pub fn build(&self) -> Result<RmsProp> {
+        let settings = Settings("rms_prop");
+        settings.positive("learning_rate", self.learning_rate)?;
+        settings.decay("rho", self.rho)?;
+        settings.decay("momentum", self.momentum)?;
+        settings.positive("epsilon", self.epsilon)?;
+        self.schedule.check()?;
+        Ok(RmsProp(self.clone()))
+    }
+}
+
+/// RMSProp: `a = rho · a + (1 - rho) g²; u = g / (sqrt(a) + epsilon); w -= rate · u`; with momentum
+/// `v = momentum · v + u; w -= rate · v`.
+///
+/// Slots: `a`; and `v`, when there is momentum.
+///
+/// Source: Tieleman and Hinton, *Lecture 6.5, Neural Networks for Machine Learning* (2012).
+#[derive(Debug, Clone)]
+pub struct RmsProp(RmsPropConfig);
+
+impl Optimizer for RmsProp {
+    fn slots(&self) -> usize {
+        1 + usize::from(self.0.momentum > 0.0)
+    }
+
+    fn initial_slot(&self, _slot: usize) -> f32 {
+        0.0
+    }
+
+    fn rates(&self, step: u64) -> Rates {
+        Rates::plain(self.0.schedule.rate(self.0.learning_rate, step))
+    }
+
+    fn apply(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
+        assert!(grads.len() == weights.len() && slots.len() == self.slots() * weights.len());
+        let RmsPropConfig { rho, momentum, epsilon, .. } = self.0;
+        let (rate, new) = (rates.learning_rate, 1.0 - rho);
+        let (squares, velocities) = slots.split_at_mut(weights.len());
+        if velocities.is_empty() {
+            for ((w, &g), a) in weights.iter_mut().zip(grads).zip(squares) {
+                *a = rho * *a + new * (g * g);
+                *w -= rate * g / (a.sqrt() + epsilon);
+            }
+            return;
+        }
+        for (((w, &g), a), v) in weights.iter_mut().zip(grads).zip(squares).zip(velocities) {
+            *a = rho * *a + new * (g * g);
+            *v = momentum * *v + g / (a.sqrt() + epsilon);
+            *w -= rate * *v;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{self, steps};
+
+    fn config(momentum: f32) -> RmsPropConfig {
+        RmsPropConfig { learning_rate: 0.125, rho: 0.75, momentum, epsilon: 1e-10, ..Default::default() }
+    }
+
+    #[test]
+    fn a_step_divides_by_the_root_of_the_mean_square() {
+        assert_eq!(steps(&config(0.0).build().unwrap(), 1.0, &[3.0]), [0.75]);
+    }
+
+    #[test]
+    fn momentum_repeats_a_part_of_the_last_change() {
+        assert_eq!(steps(&config(0.5).build().unwrap(), 1.0, &[3.0, 0.0]), [0.75, 0.625]);
+    }
+
+    #[test]
+    fn it_keeps_the_contract() {
+        contract::run_all(&config(0.0).build().unwrap());
+        contract::run_all(&config(0.5).build().unwrap());
+    }
+
+    #[test]
+    fn a_decay_of_one_is_refused() {
+        assert!(RmsPropConfig { rho: 1.0, ..Default::default() }.build().is_err());
+    }
+}
