@@ -1,6 +1,10 @@
 //! What every optimizer must satisfy, and every metric.
 
 use crate::optim::Optimizer;
+use proptest::{
+    collection, prop_assert_eq,
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
 use trainyard_graph::random;
 
 /// The weight after each step from `start`, one gradient per step.
@@ -86,4 +90,40 @@ fn values_stay_finite(optimizer: &dyn Optimizer) {
         let weights = steps(optimizer, 0.0, &[size, -size, 0.0, size]);
         assert!(weights.iter().all(|weight| weight.is_finite()), "gradients of {size} gave {weights:?}");
     }
+}
+
+/// Checks that a metric is the same bits however its examples are cut and ordered, and NaN without examples.
+#[track_caller]
+pub(crate) fn metric<M>(
+    new: impl Fn() -> M,
+    update: impl Fn(&mut M, &[f32], &[f32], Option<&[f32]>),
+    merge: impl Fn(&mut M, &M),
+    values: impl Fn(&M) -> Vec<f64>,
+) {
+    assert!(values(&new()).iter().all(|value| value.is_nan() || *value == 0.0), "no examples");
+    let example = (0u32..=16, proptest::bool::ANY, 0u32..1000);
+    // The runner is seeded, so that a test that passed passes again.
+    let mut runner = TestRunner::new_with_rng(Config::with_cases(64), TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let strategy = (collection::vec(example, 0..60), 0usize..60, 0u64..1000);
+    let outcome = runner.run(&strategy, |(examples, cut, seed)| {
+        let p: Vec<f32> = examples.iter().map(|e| (e.0 as f32 / 16.0).powi(3)).collect();
+        let y: Vec<f32> = examples.iter().map(|e| f32::from(e.1)).collect();
+        let w: Vec<f32> = examples.iter().map(|e| e.2 as f32 / 7.0).collect();
+        let of = |order: &[usize]| {
+            let pick = |values: &[f32]| order.iter().map(|&i| values[i]).collect::<Vec<f32>>();
+            let mut metric = new();
+            update(&mut metric, &pick(&p), &pick(&y), Some(&pick(&w)));
+            metric
+        };
+        let whole = of(&(0..p.len()).collect::<Vec<_>>());
+        let mut shuffled: Vec<usize> = (0..p.len()).collect();
+        shuffled.sort_by_key(|&i| random::bits(seed, i as u64));
+        let (left, right) = shuffled.split_at(cut.min(p.len()));
+        let mut parts = of(right);
+        merge(&mut parts, &of(left));
+        let bits = |metric: &M| values(metric).iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        prop_assert_eq!(bits(&whole), bits(&parts));
+        Ok(())
+    });
+    outcome.unwrap();
 }

@@ -5,6 +5,7 @@ pub mod clip;
 mod contract;
 mod error;
 mod init;
+pub mod metrics;
 pub mod optim;
 mod param;
 mod schedule;
