@@ -1,0 +1,52 @@
+//! What an operation's kernel sees.
+
+use super::cpu::{Frame, Value};
+use super::{Bag, Mode};
+
+/// One operation on the rows of one micro-batch.
+pub(crate) struct Call<'a> {
+    /// Where the value goes. Holds input 0 already for an operation that works in place.
+    pub(crate) output: &'a mut [f32],
+    inputs: &'a [Value],
+    frame: &'a Frame<'a>,
+}
+
+/// Seed and step of a training run.
+pub(crate) struct Training {
+    pub(crate) seed: u64,
+    pub(crate) step: u64,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(output: &'a mut [f32], inputs: &'a [Value], frame: &'a Frame<'a>) -> Self {
+        Self { output, inputs, frame }
+    }
+
+    /// The numbers of input `i`.
+    pub(crate) fn input(&self, i: usize) -> &'a [f32] {
+        self.frame.read(self.inputs[i])
+    }
+
+    /// The ids of input `i`, row by row.
+    pub(crate) fn bags(&self, i: usize) -> impl Iterator<Item = Bag<'a>> + use<'a> {
+        self.frame.bags(self.inputs[i])
+    }
+
+    /// Rows of the micro-batch.
+    pub(crate) fn rows(&self) -> usize {
+        self.frame.rows
+    }
+
+    /// The place of the micro-batch's first row in the batch.
+    pub(crate) fn first_row(&self) -> usize {
+        self.frame.first_row
+    }
+
+    /// Seed and step, when random operations act.
+    pub(crate) fn training(&self) -> Option<Training> {
+        match self.frame.mode {
+            Mode::Training { seed, step } => Some(Training { seed, step }),
+            Mode::Inference => None,
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Memory that lanes share, each in a part of its own.
+#![expect(unsafe_code, reason = "disjoint parts of one buffer are written from several threads")]
+
+use std::cell::UnsafeCell;
+use std::ops::Range;
+
+/// Numbers of which several parts can be borrowed at once, some of them for writing.
+#[derive(Debug, Default)]
+pub(super) struct Buffer {
+    cells: Vec<UnsafeCell<f32>>,
+}
+
+// SAFETY: cells are reached through `part` and `part_mut` only, whose callers promise that no part which is written
+// overlaps another that is in use.
+unsafe impl Sync for Buffer {}
+
+impl Buffer {
+    pub(super) fn new(len: usize) -> Self {
+        let mut buffer = Self::default();
+        buffer.grow(len);
+        buffer
+    }
+
+    /// Makes room for at least `len` numbers; new ones are 0.
+    pub(super) fn grow(&mut self, len: usize) {
+        if self.cells.len() < len {
+            self.cells.resize_with(len, UnsafeCell::default);
+        }
+    }
+
+    /// All numbers, for whoever holds the buffer alone.
+    pub(super) fn as_slice(&self) -> &[f32] {
+        // SAFETY: parts are borrowed for writing only inside `CpuProgram::run`, which holds the program exclusively,
+        // so none is alive while a shared borrow of the program is.
+        unsafe { self.part(0..self.cells.len()) }
+    }
+
+    /// A part for reading.
+    ///
+    /// # Safety
+    ///
+    /// While it is in use, no part that overlaps it is written.
+    pub(super) unsafe fn part(&self, range: Range<usize>) -> &[f32] {
+        let cells = &self.cells[range];
+        // SAFETY: `UnsafeCell<f32>` is laid out as `f32`, the range was checked, and the caller answers for overlaps.
+        unsafe { std::slice::from_raw_parts(cells.as_ptr().cast::<f32>(), cells.len()) }
+    }
+
+    /// A part for writing.
+    ///
+    /// # Safety
+    ///
+    /// While it is in use, no part that overlaps it is read or written.
+    #[expect(clippy::mut_from_ref, reason = "the parts of one buffer that lanes write are disjoint")]
+    pub(super) unsafe fn part_mut(&self, range: Range<usize>) -> &mut [f32] {
+        let cells = &self.cells[range];
+        // SAFETY: the cells allow writing through a shared borrow, the range was checked, and the caller answers for
+        // overlaps.
+        unsafe { std::slice::from_raw_parts_mut(UnsafeCell::raw_get(cells.as_ptr()), cells.len()) }
+    }
+}

@@ -1,0 +1,85 @@
+//! What one lane sees of memory while it computes one micro-batch.
+#![expect(unsafe_code, reason = "values of one micro-batch live in one arena")]
+
+use super::buffer::Buffer;
+use super::plan::{Place, Plan, Step, Value};
+use crate::device::{Bag, Call, Feeds, Mode};
+use std::ops::Range;
+
+/// A micro-batch, the memory of its lane, and what is fed.
+pub(crate) struct Frame<'a> {
+    pub(super) feeds: &'a dyn Feeds,
+    pub(crate) mode: Mode,
+    pub(crate) first_row: usize,
+    pub(crate) rows: usize,
+    pub(super) arena: &'a Buffer,
+    pub(super) batch: &'a [Buffer],
+    pub(super) parts: &'a Buffer,
+    /// Where the parts of this micro-batch start.
+    pub(super) first_part: usize,
+}
+
+impl<'a> Frame<'a> {
+    /// Computes all steps.
+    ///
+    /// # Safety
+    ///
+    /// While it runs, nobody else uses the arena, the rows `first_row..first_row + rows` of the batch buffers, or the
+    /// parts from `first_part` on.
+    pub(super) unsafe fn run(&self, plan: &Plan) {
+        for step in &plan.steps {
+            // SAFETY: passed on from this function's caller.
+            unsafe { self.run_step(step) };
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`run`](Self::run).
+    unsafe fn run_step(&self, step: &Step) {
+        let (buffer, range) = self.locate(step.output);
+        let operation = step.op.operation();
+        let inherits = step.inputs.first().is_some_and(|input| input.place == step.output.place);
+        if operation.in_place() && !inherits {
+            let from = self.read(step.inputs[0]);
+            // SAFETY: the plan gives the value a place apart from all values that are still read, input 0 among them;
+            // other lanes have other arenas, rows and parts.
+            unsafe { buffer.part_mut(range.clone()) }.copy_from_slice(from);
+        }
+        // SAFETY: as above. When the value inherits the place of input 0, an operation that works in place does not read
+        // that input, and the plan made sure that no other input lives there.
+        let output = unsafe { buffer.part_mut(range) };
+        operation.run(&mut Call::new(output, &step.inputs, self));
+    }
+
+    /// The numbers of a value, those of this micro-batch if it has rows.
+    pub(crate) fn read(&self, value: Value) -> &'a [f32] {
+        if let Place::Feed(slot) = value.place {
+            let floats = self.feeds.floats(slot);
+            return if value.batched { &floats[self.rows_of(value)] } else { floats };
+        }
+        let (buffer, range) = self.locate(value);
+        // SAFETY: an operation reads values that earlier steps have computed; the plan keeps their places from being
+        // written until the last of their readers has run.
+        unsafe { buffer.part(range) }
+    }
+
+    pub(crate) fn bags(&self, value: Value) -> impl Iterator<Item = Bag<'a>> + use<'a> {
+        let bags = if let Place::Feed(slot) = value.place { self.feeds.bags(slot) } else { Default::default() };
+        bags.iter(self.first_row, self.rows)
+    }
+
+    fn locate(&self, value: Value) -> (&'a Buffer, Range<usize>) {
+        let len = if value.batched { value.row_len * self.rows } else { value.row_len };
+        match value.place {
+            Place::Arena(offset) => (self.arena, offset..offset + len),
+            Place::Batch(buffer) => (&self.batch[buffer], self.rows_of(value)),
+            Place::Part(offset) => (self.parts, self.first_part + offset..self.first_part + offset + len),
+            Place::Feed(_) => (self.arena, 0..0),
+        }
+    }
+
+    fn rows_of(&self, value: Value) -> Range<usize> {
+        self.first_row * value.row_len..(self.first_row + self.rows) * value.row_len
+    }
+}

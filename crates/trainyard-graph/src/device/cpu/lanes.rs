@@ -1,0 +1,169 @@
+//! Threads that wait for work: one per lane.
+#![expect(unsafe_code, reason = "a job is borrowed by threads that outlive it")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// A job for every lane: called with the lane's number.
+type Job<'a> = dyn Fn(usize) + Sync + 'a;
+
+/// A number of lanes, of which the first is whoever calls [`run`](Self::run).
+#[derive(Debug)]
+pub(super) struct Lanes {
+    shared: Arc<Shared>,
+    /// Held during a run, so that programs of several threads may share lanes.
+    running: Mutex<()>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    started: Condvar,
+    finished: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Counts jobs, so that a worker knows a new one.
+    generation: u64,
+    job: Option<&'static Job<'static>>,
+    /// Workers that have not finished the job.
+    busy: usize,
+    panicked: bool,
+    closed: bool,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("generation", &self.generation).field("busy", &self.busy).finish_non_exhaustive()
+    }
+}
+
+impl Lanes {
+    pub(super) fn new(lanes: usize) -> Self {
+        let shared = Arc::new(Shared::default());
+        let spawn = |lane| {
+            let shared = shared.clone();
+            std::thread::Builder::new().name(format!("lane-{lane}")).spawn(move || shared.work(lane))
+        };
+        // Fewer lanes than asked for give the same results, so a thread that the system refuses is not an error.
+        let workers = (1..lanes).map_while(|lane| spawn(lane).ok()).collect();
+        Self { shared, running: Mutex::new(()), workers }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Calls `job` once in every lane, and returns when all are done.
+    pub(super) fn run(&self, job: &Job<'_>) {
+        let _running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.workers.is_empty() {
+            return job(0);
+        }
+        // SAFETY: the borrow ends with this function, which does not return or unwind before `wait` has seen every
+        // worker finish, and workers drop the job before they say so.
+        let job: &'static Job<'static> = unsafe { std::mem::transmute::<&Job<'_>, &'static Job<'static>>(job) };
+        self.shared.start(job, self.workers.len());
+        let own = catch_unwind(AssertUnwindSafe(|| job(0)));
+        let panicked = self.shared.wait();
+        if let Err(panic) = own {
+            resume_unwind(panic);
+        }
+        assert!(!panicked, "a lane panicked");
+    }
+}
+
+impl Drop for Lanes {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.started.notify_all();
+        for worker in self.workers.drain(..) {
+            // A worker catches the panics of its jobs, so there is nothing to learn from joining it.
+            drop(worker.join());
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start(&self, job: &'static Job<'static>, workers: usize) {
+        let mut state = self.lock();
+        state.generation += 1;
+        state.job = Some(job);
+        state.busy = workers;
+        state.panicked = false;
+        self.started.notify_all();
+    }
+
+    /// Waits until all workers are done; whether one panicked.
+    fn wait(&self) -> bool {
+        let mut state = self.lock();
+        while state.busy > 0 {
+            state = self.finished.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.job = None;
+        state.panicked
+    }
+
+    /// The life of a worker.
+    fn work(&self, lane: usize) {
+        let mut done = 0;
+        while let Some((generation, job)) = self.next_job(done) {
+            let panicked = catch_unwind(AssertUnwindSafe(|| job(lane))).is_err();
+            let mut state = self.lock();
+            done = generation;
+            state.panicked |= panicked;
+            state.busy -= 1;
+            if state.busy == 0 {
+                self.finished.notify_one();
+            }
+        }
+    }
+
+    /// Waits for a job after the one numbered `done`; `None` when the lanes close.
+    fn next_job(&self, done: u64) -> Option<(u64, &'static Job<'static>)> {
+        let mut state = self.lock();
+        loop {
+            match state.job {
+                _ if state.closed => return None,
+                Some(job) if state.generation > done => return Some((state.generation, job)),
+                _ => state = self.started.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn every_lane_runs_each_job_once() {
+        for n in [1, 2, 3, 8] {
+            let lanes = Lanes::new(n);
+            let counts: Vec<AtomicUsize> = (0..n).map(|_| AtomicUsize::new(0)).collect();
+            for _ in 0..200 {
+                lanes.run(&|lane| {
+                    counts[lane].fetch_add(1, Ordering::Relaxed);
+                });
+            }
+            assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 200));
+        }
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_the_lanes_go_on() {
+        let lanes = Lanes::new(3);
+        for bad in 0..3 {
+            assert!(catch_unwind(AssertUnwindSafe(|| lanes.run(&|lane| assert!(lane != bad)))).is_err());
+        }
+        lanes.run(&|_| {});
+    }
+}

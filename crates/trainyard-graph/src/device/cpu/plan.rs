@@ -1,0 +1,405 @@
+//! What a program computes in which order, and where each value lives.
+
+use super::linear::{Kind, kinds};
+use crate::op::{BinaryKind, EmbeddingBagGrad, InputKind, Op};
+use crate::{Dim, Error, Graph, NodeId, Result};
+
+/// Where a value lives and how large it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Value {
+    pub(super) place: Place,
+    /// Numbers in a row, or in the whole value when it has no rows.
+    pub(super) row_len: usize,
+    /// Whether it has a row for each row of the batch.
+    pub(super) batched: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Fed by the caller, under this slot.
+    Feed(usize),
+    /// In the lane's arena from this number on.
+    Arena(usize),
+    /// In this one of the buffers that hold all rows of the batch.
+    Batch(usize),
+    /// Among the parts of sums over the batch, from this number on.
+    Part(usize),
+}
+
+/// One operation of a program.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) op: Op,
+    pub(super) inputs: Vec<Value>,
+    pub(super) output: Value,
+}
+
+/// Where an output comes from.
+#[derive(Debug)]
+pub(super) enum Output {
+    /// A buffer that holds all rows of the batch.
+    Batch(usize),
+    /// A sum over micro-batches: its numbers among the parts.
+    Part { offset: usize, len: usize },
+    /// The gradient of a table's rows, gathered from bags.
+    Rows { table_slot: usize, dim: usize, bags: Vec<RowsPart> },
+}
+
+/// What one bag contributes to the gradient of a table's rows.
+#[derive(Debug)]
+pub(super) struct RowsPart {
+    pub(super) op: EmbeddingBagGrad,
+    pub(super) upstream: Value,
+    pub(super) ids_slot: usize,
+}
+
+/// What is fed under a slot.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) name: String,
+    pub(super) kind: InputKind,
+    pub(super) row_len: usize,
+    pub(super) batched: bool,
+    /// For ids, the slots of the tables that they index.
+    pub(super) tables: Vec<usize>,
+    /// Whether the program reads it.
+    pub(super) needed: bool,
+}
+
+/// A compiled graph without memory.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) slots: Vec<Slot>,
+    pub(super) steps: Vec<Step>,
+    pub(super) outputs: Vec<Output>,
+    /// Row lengths of the buffers that hold all rows of the batch.
+    pub(super) batch_rows: Vec<usize>,
+    /// Numbers among the parts that are added up over micro-batches; those behind are the same in each.
+    pub(super) summed_len: usize,
+    pub(super) parts_len: usize,
+    pub(super) arena_len: usize,
+    pub(super) micro_batch: usize,
+}
+
+impl Plan {
+    pub(super) fn new(graph: &Graph, outputs: &[NodeId], micro_batch: usize) -> Result<Self> {
+        let needed = needed(graph, outputs);
+        let kinds = kinds(graph, &needed)?;
+        check_tables(graph, &needed)?;
+        let mut planner = Planner { graph, micro_batch, places: vec![None; needed.len()], batch_rows: Vec::new() };
+        planner.place_feeds();
+        let (summed_len, parts_len) = planner.place_outputs(outputs, &kinds)?;
+        let arena_len = planner.place_in_arena(&needed);
+        let steps = planner.steps(&needed)?;
+        let outputs = outputs.iter().map(|&output| planner.output(output)).collect::<Result<_>>()?;
+        let slots = slots(graph, &needed);
+        Ok(Self {
+            slots,
+            steps,
+            outputs,
+            batch_rows: planner.batch_rows,
+            summed_len,
+            parts_len,
+            arena_len,
+            micro_batch,
+        })
+    }
+}
+
+/// Places values one after the other.
+struct Planner<'a> {
+    graph: &'a Graph,
+    micro_batch: usize,
+    places: Vec<Option<Place>>,
+    batch_rows: Vec<usize>,
+}
+
+impl Planner<'_> {
+    fn place_feeds(&mut self) {
+        for (slot, &node) in self.graph.inputs().iter().enumerate() {
+            self.places[node.index()] = Some(Place::Feed(slot));
+        }
+    }
+
+    /// Places outputs, and what the gradients of tables are gathered from; the lengths of the parts.
+    fn place_outputs(&mut self, outputs: &[NodeId], kinds: &[Kind]) -> Result<(usize, usize)> {
+        let mut parts_len = 0;
+        let mut summed_len = 0;
+        for kind in [Kind::PerRow, Kind::Summed, Kind::Invariant] {
+            for &output in outputs.iter().filter(|output| kinds[output.index()] == kind) {
+                if self.graph.shape(output).table().is_some() {
+                    for bag in self.bags(output)? {
+                        self.place_output(bag.0, Kind::PerRow, &mut parts_len);
+                    }
+                } else {
+                    self.refuse_input(output)?;
+                    self.place_output(output, kind, &mut parts_len);
+                }
+            }
+            summed_len = if kind == Kind::Summed { parts_len } else { summed_len };
+        }
+        Ok((summed_len, parts_len))
+    }
+
+    fn place_output(&mut self, node: NodeId, kind: Kind, parts_len: &mut usize) {
+        if self.places[node.index()].is_some() {
+            return;
+        }
+        let row_len = self.graph.shape(node).row_len();
+        self.places[node.index()] = Some(if kind == Kind::PerRow {
+            self.batch_rows.push(row_len);
+            Place::Batch(self.batch_rows.len() - 1)
+        } else {
+            *parts_len += row_len;
+            Place::Part(*parts_len - row_len)
+        });
+    }
+
+    fn refuse_input(&self, output: NodeId) -> Result<()> {
+        match self.graph.input_of(output) {
+            None => Ok(()),
+            Some(input) => Err(Error::Usage {
+                what: format!("input `{}` was asked for as an output", input.name),
+                expected: "ask for computed values; what is fed is known to the caller".to_owned(),
+            }),
+        }
+    }
+
+    /// Gives the other values room in the arena, which a value leaves after its last use.
+    fn place_in_arena(&mut self, needed: &[bool]) -> usize {
+        let last_use = last_uses(self.graph, needed);
+        let mut arena = Arena::default();
+        for (id, node) in self.graph.nodes().filter(|(id, _)| needed[id.index()]) {
+            if self.places[id.index()].is_none() && node.shape.table().is_none() {
+                let offset = self.inherited(id, &last_use).unwrap_or_else(|| arena.take(self.len(id)));
+                self.places[id.index()] = Some(Place::Arena(offset));
+            }
+            let mut read: Vec<NodeId> = node.inputs.clone();
+            read.sort_unstable();
+            read.dedup();
+            for input in read.into_iter().filter(|input| last_use[input.index()] == id.index()) {
+                match self.places[input.index()] {
+                    Some(place @ Place::Arena(_)) if self.places[id.index()] == Some(place) => {}
+                    Some(Place::Arena(offset)) => arena.give(offset, self.len(input)),
+                    _ => {}
+                }
+            }
+        }
+        arena.len
+    }
+
+    /// The place of input 0, if the operation may work there.
+    fn inherited(&self, id: NodeId, last_use: &[usize]) -> Option<usize> {
+        let node = self.graph.node(id);
+        let (&first, others) = node.inputs.split_first()?;
+        let free = last_use[first.index()] == id.index() && !others.contains(&first);
+        match self.places[first.index()] {
+            Some(Place::Arena(offset)) if node.op.operation().in_place() && free && self.len(first) == self.len(id) => {
+                Some(offset)
+            }
+            _ => None,
+        }
+    }
+
+    fn steps(&self, needed: &[bool]) -> Result<Vec<Step>> {
+        let is_step = |op: &Op, id: NodeId| !matches!(op, Op::Input(_)) && self.graph.shape(id).table().is_none();
+        let nodes = self.graph.nodes().filter(|(id, node)| needed[id.index()] && is_step(&node.op, *id));
+        nodes
+            .map(|(id, node)| {
+                let inputs = node.inputs.iter().map(|&input| self.value(input)).collect::<Result<_>>()?;
+                Ok(Step { op: node.op.clone(), inputs, output: self.value(id)? })
+            })
+            .collect()
+    }
+
+    fn output(&self, node: NodeId) -> Result<Output> {
+        let shape = self.graph.shape(node);
+        if shape.table().is_some() {
+            return self.rows_output(node);
+        }
+        match self.value(node)? {
+            Value { place: Place::Batch(buffer), .. } => Ok(Output::Batch(buffer)),
+            Value { place: Place::Part(offset), row_len, .. } => Ok(Output::Part { offset, len: row_len }),
+            other => Err(Error::Internal(format!("an output was placed at {:?}", other.place))),
+        }
+    }
+
+    fn rows_output(&self, node: NodeId) -> Result<Output> {
+        let table = self.graph.shape(node).table();
+        let is_table = |input: &NodeId| self.graph.shape(*input).table() == table;
+        let table_slot = self.graph.inputs().iter().position(is_table);
+        let table_slot = table_slot.ok_or_else(|| Error::Internal("a gradient without its table".to_owned()))?;
+        let bags = self
+            .bags(node)?
+            .into_iter()
+            .map(|(upstream, op, ids_slot)| Ok(RowsPart { op, upstream: self.value(upstream)?, ids_slot }));
+        Ok(Output::Rows { table_slot, dim: self.graph.shape(node).row_len(), bags: bags.collect::<Result<_>>()? })
+    }
+
+    /// The bags whose gradients are added up in `node`: for each the upstream gradient and the slot of the ids.
+    fn bags(&self, node: NodeId) -> Result<Vec<(NodeId, EmbeddingBagGrad, usize)>> {
+        let inputs = &self.graph.node(node).inputs;
+        match &self.graph.node(node).op {
+            Op::EmbeddingBagGrad(op) => {
+                let slot = self.graph.inputs().iter().position(|input| *input == inputs[1]);
+                let slot = slot.ok_or_else(|| Error::Internal("a bag without ids".to_owned()))?;
+                Ok(vec![(inputs[0], *op, slot)])
+            }
+            _ => Ok(inputs.iter().map(|&input| self.bags(input)).collect::<Result<Vec<_>>>()?.concat()),
+        }
+    }
+
+    fn value(&self, node: NodeId) -> Result<Value> {
+        let shape = self.graph.shape(node);
+        let place = self.places[node.index()];
+        let place = place.ok_or_else(|| Error::Internal(format!("node {} has no place", node.index())))?;
+        Ok(Value { place, row_len: shape.row_len(), batched: shape.has_batch() })
+    }
+
+    /// Numbers that a value takes in the arena at most.
+    fn len(&self, node: NodeId) -> usize {
+        let shape = self.graph.shape(node);
+        shape.row_len() * if shape.has_batch() { self.micro_batch } else { 1 }
+    }
+}
+
+/// Which nodes the outputs need.
+fn needed(graph: &Graph, outputs: &[NodeId]) -> Vec<bool> {
+    let mut needed = vec![false; graph.nodes().len()];
+    outputs.iter().for_each(|output| needed[output.index()] = true);
+    for (id, node) in graph.nodes().rev() {
+        if needed[id.index()] {
+            node.inputs.iter().for_each(|input| needed[input.index()] = true);
+        }
+    }
+    needed
+}
+
+/// For each node the last one that reads it.
+fn last_uses(graph: &Graph, needed: &[bool]) -> Vec<usize> {
+    let mut last = vec![0; needed.len()];
+    for (id, node) in graph.nodes().filter(|(id, _)| needed[id.index()]) {
+        node.inputs.iter().for_each(|input| last[input.index()] = id.index());
+    }
+    last
+}
+
+/// Rows of tables go into bags only, and sums of bags' gradients are all that is made of them.
+fn check_tables(graph: &Graph, needed: &[bool]) -> Result<()> {
+    for (id, node) in graph.nodes().filter(|(id, _)| needed[id.index()]) {
+        let reads_rows = node.inputs.iter().any(|&input| graph.shape(input).table().is_some());
+        let adds_rows =
+            matches!(&node.op, Op::Binary(op) if op.kind == BinaryKind::Add && node.shape.table().is_some());
+        if reads_rows && !adds_rows && !matches!(node.op, Op::EmbeddingBag(_)) {
+            return Err(Error::Usage {
+                what: format!("`{}` (node {}) reads the rows of a table", node.op.operation().name(), id.index()),
+                expected: "look rows up by `embedding_bag` first".to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn slots(graph: &Graph, needed: &[bool]) -> Vec<Slot> {
+    let slot_of = |node: NodeId| graph.inputs().iter().position(|&input| input == node);
+    let describe = |&node: &NodeId| {
+        let bags = graph
+            .nodes()
+            .filter(|(id, bag)| needed[id.index()] && matches!(bag.op, Op::EmbeddingBag(_)) && bag.inputs[1] == node);
+        let input = graph.input_of(node);
+        Slot {
+            name: input.map_or_else(String::new, |input| input.name.clone()),
+            kind: input.map_or(InputKind::Data, |input| input.kind),
+            row_len: graph.shape(node).row_len(),
+            batched: graph.shape(node).dims().first() == Some(&Dim::Batch),
+            tables: bags.filter_map(|(_, bag)| slot_of(bag.inputs[0])).collect(),
+            needed: needed[node.index()],
+        }
+    };
+    graph.inputs().iter().map(describe).collect()
+}
+
+/// Room in a lane's memory: free stretches, by their start.
+#[derive(Default)]
+struct Arena {
+    free: Vec<(usize, usize)>,
+    len: usize,
+}
+
+impl Arena {
+    /// Numbers to which a stretch is rounded up: a line of the processor's cache.
+    const LINE: usize = 16;
+
+    /// Takes the smallest free stretch that is long enough, or makes the arena longer.
+    fn take(&mut self, len: usize) -> usize {
+        let len = len.next_multiple_of(Self::LINE);
+        let fitting = self.free.iter().enumerate().filter(|(_, stretch)| stretch.1 >= len);
+        if let Some((i, &(start, free))) = fitting.min_by_key(|(_, stretch)| stretch.1) {
+            self.free[i] = (start + len, free - len);
+            self.free.retain(|stretch| stretch.1 > 0);
+            return start;
+        }
+        self.len += len;
+        self.len - len
+    }
+
+    /// Gives a stretch back and joins it with its free neighbours.
+    fn give(&mut self, start: usize, len: usize) {
+        self.free.push((start, len.next_multiple_of(Self::LINE)));
+        self.free.sort_unstable();
+        let mut joined: Vec<(usize, usize)> = Vec::with_capacity(self.free.len());
+        for &(start, len) in &self.free {
+            match joined.last_mut() {
+                Some(last) if last.0 + last.1 == start => last.1 += len,
+                _ => joined.push((start, len)),
+            }
+        }
+        self.free = joined;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Activation;
+
+    #[test]
+    fn values_that_are_no_longer_read_leave_their_room() {
+        let mut graph = Graph::new();
+        let mut x = graph.input("x", &[Dim::Batch, Dim::Fixed(32)]).unwrap();
+        for layer in 0..10 {
+            let w = graph.param(&format!("w{layer}"), &[32, 32]).unwrap();
+            let b = graph.param(&format!("b{layer}"), &[32]).unwrap();
+            x = graph.dense(x, w, Some(b), Activation::Relu).unwrap();
+        }
+        let plan = Plan::new(&graph, &[x], 8).unwrap();
+        assert_eq!(plan.arena_len, 2 * 8 * 32);
+    }
+
+    #[test]
+    fn element_wise_work_is_done_in_place() {
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[Dim::Batch, Dim::Fixed(16)]).unwrap();
+        let mut y = graph.affine(x, 2.0, 0.0).unwrap();
+        for _ in 0..5 {
+            y = graph.relu(y).unwrap();
+        }
+        let last = graph.affine(y, 1.0, 1.0).unwrap();
+        assert_eq!(Plan::new(&graph, &[last], 4).unwrap().arena_len, 4 * 16);
+    }
+
+    #[test]
+    fn what_is_fed_cannot_be_asked_for() {
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[Dim::Batch]).unwrap();
+        assert!(Plan::new(&graph, &[x], 4).unwrap_err().to_string().contains("`x`"));
+    }
+
+    #[test]
+    fn rows_of_a_table_are_read_by_bags_only() {
+        let mut graph = Graph::new();
+        let table = graph.table("t", 4).unwrap();
+        let y = graph.relu(table).unwrap();
+        assert!(Plan::new(&graph, &[y], 4).unwrap_err().to_string().contains("embedding_bag"));
+    }
+}

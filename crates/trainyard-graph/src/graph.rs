@@ -1,0 +1,262 @@
+//! A computation as data: nodes in order, each an operation on earlier nodes.
+
+use crate::op::{Input, InputKind, Op};
+use crate::{Dim, Error, Result, Shape};
+
+/// A node of the [`Graph`] that made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(u32);
+
+impl NodeId {
+    /// Its place among the nodes of its graph.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One operation, what it reads, and the shape of its value.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// What is computed.
+    pub op: Op,
+    /// From which nodes, all of them earlier ones.
+    pub inputs: Vec<NodeId>,
+    /// Shape of the value.
+    pub shape: Shape,
+}
+
+/// A computation as data.
+///
+/// A model builds its graph once; [`gradients`](crate::gradients) adds its gradient to it, and a
+/// [`Device`](crate::Device) compiles it. Shapes are checked while it is built, so that an error names the layer that
+/// asked for the operation. The methods that add an operation stand in the operation's own file.
+///
+/// ```
+/// use trainyard_graph::{Dim, Graph};
+///
+/// let mut graph = Graph::new();
+/// let x = graph.input("x", &[Dim::Batch, Dim::Fixed(3)])?;
+/// let w = graph.param("w", &[3, 2])?;
+/// let y = graph.matmul(x, w)?;
+/// assert_eq!(graph.shape(y).to_string(), "[batch, 2]");
+/// assert!(graph.matmul(w, x).unwrap_err().to_string().contains("`matmul`"));
+/// # Ok::<(), trainyard_graph::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    nodes: Vec<Node>,
+    inputs: Vec<NodeId>,
+    scopes: Vec<String>,
+    n_tables: u32,
+}
+
+impl Graph {
+    /// A graph without nodes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the value `name` that is fed at each run, such as the features of a batch.
+    ///
+    /// # Errors
+    ///
+    /// When the name is taken, a size is 0, or the batch is not the first axis.
+    pub fn input(&mut self, name: &str, dims: &[Dim]) -> Result<NodeId> {
+        self.add_input(name, InputKind::Data, Shape::new(dims))
+    }
+
+    /// Adds the trainable parameter `name`.
+    ///
+    /// # Errors
+    ///
+    /// When the name is taken or a size is 0.
+    pub fn param(&mut self, name: &str, sizes: &[usize]) -> Result<NodeId> {
+        self.add_input(name, InputKind::Param, Shape::fixed(sizes))
+    }
+
+    /// Adds the rows of the embedding table `name` that a batch names, `[rows, dim]`.
+    ///
+    /// # Errors
+    ///
+    /// When the name is taken or `dim` is 0.
+    pub fn table(&mut self, name: &str, dim: usize) -> Result<NodeId> {
+        let shape = Shape::new([Dim::Rows(self.n_tables), Dim::Fixed(dim)]);
+        let node = self.add_input(name, InputKind::Table, shape)?;
+        self.n_tables += 1;
+        Ok(node)
+    }
+
+    /// Adds the ids `name`: for each row of the batch, which rows of a table it names.
+    ///
+    /// # Errors
+    ///
+    /// When the name is taken.
+    pub fn ids(&mut self, name: &str) -> Result<NodeId> {
+        self.add_input(name, InputKind::Ids, Shape::new([Dim::Batch]))
+    }
+
+    /// Builds a layer: errors inside `build` name `scope`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `build`.
+    pub fn scope<T, E>(&mut self, scope: &str, build: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        self.enter(scope);
+        let built = build(self);
+        self.leave();
+        built
+    }
+
+    /// Opens a scope that [`leave`](Self::leave) closes, for builders that hold the graph themselves.
+    pub fn enter(&mut self, scope: &str) {
+        self.scopes.push(scope.to_owned());
+    }
+
+    /// Closes the innermost scope.
+    pub fn leave(&mut self) {
+        self.scopes.pop();
+    }
+
+    /// The open scopes, outermost first, joined by `/`.
+    pub fn scope_name(&self) -> String {
+        self.scopes.join("/")
+    }
+
+    /// The shape of a node's value.
+    ///
+    /// # Panics
+    ///
+    /// When the node is of another graph that has more nodes.
+    pub fn shape(&self, node: NodeId) -> &Shape {
+        &self.nodes[node.index()].shape
+    }
+
+    /// A node.
+    ///
+    /// # Panics
+    ///
+    /// When the node is of another graph that has more nodes.
+    pub fn node(&self, node: NodeId) -> &Node {
+        &self.nodes[node.index()]
+    }
+
+    /// All nodes, in an order in which each stands behind what it reads.
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = (NodeId, &Node)> + ExactSizeIterator {
+        self.nodes.iter().enumerate().map(|(i, node)| (NodeId(i as u32), node))
+    }
+
+    /// What is fed at each run (data, parameters, tables and ids), in the order in which it was added. The place in this
+    /// list is the slot by which [`Feeds`](crate::Feeds) gives the value.
+    pub fn inputs(&self) -> &[NodeId] {
+        &self.inputs
+    }
+
+    /// The name and kind of an input.
+    pub fn input_of(&self, node: NodeId) -> Option<&Input> {
+        match &self.node(node).op {
+            Op::Input(input) => Some(input),
+            _ => None,
+        }
+    }
+
+    /// Adds an operation, or says why the shapes do not fit it.
+    pub(crate) fn apply(&mut self, op: Op, inputs: &[NodeId]) -> Result<NodeId> {
+        let shapes = inputs.iter().map(|&input| self.checked(input)).collect::<Result<Vec<_>>>()?;
+        let shape = op.operation().shape(&shapes).map_err(|expected| Error::Shape {
+            op: op.operation().name(),
+            scope: self.scope_name(),
+            shapes: shapes.iter().map(|shape| shape.to_string()).collect::<Vec<_>>().join(" and "),
+            expected,
+        })?;
+        self.check_kinds(&op, inputs)?;
+        Ok(self.push(Node { op, inputs: inputs.to_vec(), shape }))
+    }
+
+    fn add_input(&mut self, name: &str, kind: InputKind, shape: Shape) -> Result<NodeId> {
+        if self.inputs.iter().any(|&node| self.input_of(node).is_some_and(|input| input.name == name)) {
+            return Err(Error::Usage {
+                what: format!("the graph has an input `{name}` already"),
+                expected: "give each input and parameter a name of its own".to_owned(),
+            });
+        }
+        let op = Op::Input(Input { name: name.to_owned(), kind, shape });
+        let node = self.apply(op, &[])?;
+        self.inputs.push(node);
+        Ok(node)
+    }
+
+    fn push(&mut self, node: Node) -> NodeId {
+        self.nodes.push(node);
+        NodeId(self.nodes.len() as u32 - 1)
+    }
+
+    fn checked(&self, node: NodeId) -> Result<&Shape> {
+        self.nodes.get(node.index()).map(|node| &node.shape).ok_or_else(|| Error::Usage {
+            what: format!("node {} is not of this graph, which has {} nodes", node.0, self.nodes.len()),
+            expected: "use a node that a method of this graph returned".to_owned(),
+        })
+    }
+
+    /// Ids are read by operations that expect them, and by no others.
+    fn check_kinds(&self, op: &Op, inputs: &[NodeId]) -> Result<()> {
+        for (i, &input) in inputs.iter().enumerate() {
+            let has_ids = self.input_of(input).is_some_and(|input| input.kind == InputKind::Ids);
+            let wants_ids = op.operation().ids_input() == Some(i);
+            if has_ids != wants_ids {
+                let what = format!("`{}` was given {} as input {i}", op.operation().name(), kind_name(has_ids));
+                return Err(Error::Usage { what, expected: format!("give it {}", kind_name(wants_ids)) });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn kind_name(ids: bool) -> &'static str {
+    if ids { "ids" } else { "numbers" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_layer_the_operation_and_both_shapes() {
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[Dim::Batch, Dim::Fixed(3)]).unwrap();
+        let w = graph.param("w", &[4, 2]).unwrap();
+        let error = graph.scope("tower", |g| g.scope("dense_1", |g| g.matmul(x, w))).unwrap_err().to_string();
+        for part in ["`matmul`", "`tower/dense_1`", "[batch, 3]", "[4, 2]"] {
+            assert!(error.contains(part), "{error} lacks {part}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_given_once() {
+        let mut graph = Graph::new();
+        graph.param("w", &[1]).unwrap();
+        assert!(graph.input("w", &[]).unwrap_err().to_string().contains("`w`"));
+    }
+
+    #[test]
+    fn sizes_of_zero_and_a_batch_inside_are_refused() {
+        let mut graph = Graph::new();
+        assert!(graph.param("w", &[3, 0]).is_err());
+        assert!(graph.input("x", &[Dim::Fixed(2), Dim::Batch]).is_err());
+        assert!(graph.input("t", &[Dim::Rows(0), Dim::Fixed(2)]).is_err());
+    }
+
+    #[test]
+    fn ids_are_not_numbers() {
+        let mut graph = Graph::new();
+        let ids = graph.ids("ids").unwrap();
+        assert!(graph.relu(ids).unwrap_err().to_string().contains("ids"));
+    }
+
+    #[test]
+    fn a_node_of_another_graph_is_refused() {
+        let mut large = Graph::new();
+        large.param("a", &[1]).unwrap();
+        let node = large.param("b", &[1]).unwrap();
+        assert!(Graph::new().relu(node).is_err());
+    }
+}

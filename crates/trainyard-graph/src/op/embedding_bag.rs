@@ -1,0 +1,214 @@
+//! Pooled rows of an embedding table.
+
+use super::{Op, Operation};
+use crate::device::{Bag, Call};
+use crate::{Dim, Error, Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
+
+/// How the rows that one example names become one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Combiner {
+    /// `Σ wᵢ·rowᵢ`.
+    Sum,
+    /// `Σ wᵢ·rowᵢ / Σ wᵢ`.
+    #[default]
+    Mean,
+    /// `Σ wᵢ·rowᵢ / √Σ wᵢ²`.
+    Sqrtn,
+}
+
+impl Combiner {
+    /// What each weight of a bag is multiplied with; 0 when the divisor is.
+    pub fn factor(self, weights: impl Iterator<Item = f32>) -> f32 {
+        let divisor = match self {
+            Self::Sum => return 1.0,
+            Self::Mean => weights.sum::<f32>(),
+            Self::Sqrtn => weights.map(|w| w * w).sum::<f32>().sqrt(),
+        };
+        if divisor == 0.0 { 0.0 } else { 1.0 / divisor }
+    }
+}
+
+/// For each row of the batch, the rows of a table that its ids name, combined. A bag without ids gives zeros.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EmbeddingBag {
+    /// How rows are combined.
+    pub combiner: Combiner,
+    /// Length of a row.
+    pub dim: usize,
+}
+
+/// The gradient for the table's rows, from that for the pooled rows (input 0) and the ids (input 1).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EmbeddingBagGrad {
+    /// How rows were combined.
+    pub combiner: Combiner,
+    /// Number of the table in the graph.
+    pub table: u32,
+}
+
+impl Graph {
+    /// The rows of `table` that each example's `ids` name, combined.
+    ///
+    /// # Shapes
+    /// - table: `[rows, dim]`
+    /// - ids: any number of row numbers per example
+    /// - returns: `[batch, dim]`
+    ///
+    /// # Errors
+    ///
+    /// When `table` is not a table or `ids` not ids.
+    pub fn embedding_bag(&mut self, table: NodeId, ids: NodeId, combiner: Combiner) -> Result<NodeId> {
+        let dim = self.shape(table).last().unwrap_or(0);
+        self.apply(Op::EmbeddingBag(EmbeddingBag { combiner, dim }), &[table, ids])
+    }
+}
+
+impl Operation for EmbeddingBag {
+    fn name(&self) -> &'static str {
+        "embedding_bag"
+    }
+
+    fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {
+        match inputs {
+            [table, _] if table.table().is_some() => Ok(Shape::new([Dim::Batch, Dim::Fixed(self.dim)])),
+            _ => Err("a table and ids".to_owned()),
+        }
+    }
+
+    fn gradient(&self, graph: &mut Graph, node: NodeId, upstream: NodeId) -> Result<Vec<Option<NodeId>>> {
+        let (rows, ids) = (graph.node(node).inputs[0], graph.node(node).inputs[1]);
+        let table = graph.shape(rows).table().ok_or_else(|| Error::Internal("a bag without a table".to_owned()))?;
+        let op = EmbeddingBagGrad { combiner: self.combiner, table };
+        Ok(vec![Some(graph.apply(Op::EmbeddingBagGrad(op), &[upstream, ids])?), None])
+    }
+
+    fn ids_input(&self) -> Option<usize> {
+        Some(1)
+    }
+
+    fn run(&self, call: &mut Call<'_>) {
+        let (table, bags) = (call.input(0), call.bags(1));
+        for (pooled, bag) in call.output.chunks_exact_mut(self.dim).zip(bags) {
+            self.pool(pooled, bag, table);
+        }
+    }
+}
+
+impl EmbeddingBag {
+    fn pool(&self, pooled: &mut [f32], bag: Bag<'_>, table: &[f32]) {
+        let row = |index: u32| &table[index as usize * self.dim..(index as usize + 1) * self.dim];
+        if let ([index], None) = (bag.indices, bag.weights) {
+            return pooled.copy_from_slice(row(*index));
+        }
+        pooled.fill(0.0);
+        let factor = self.combiner.factor(bag.weights());
+        for (&index, weight) in bag.indices.iter().zip(bag.weights()) {
+            pooled.iter_mut().zip(row(index)).for_each(|(y, x)| *y += weight * factor * x);
+        }
+    }
+}
+
+impl Operation for EmbeddingBagGrad {
+    fn name(&self) -> &'static str {
+        "embedding_bag_grad"
+    }
+
+    fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {
+        match inputs {
+            [pooled, _] if pooled.rank() == 2 && pooled.has_batch() => {
+                Ok(Shape::new([Dim::Rows(self.table), pooled.dims()[1]]))
+            }
+            _ => Err("[batch, dim] and ids".to_owned()),
+        }
+    }
+
+    fn gradient(&self, _graph: &mut Graph, _node: NodeId, _upstream: NodeId) -> Result<Vec<Option<NodeId>>> {
+        Err(super::no_gradient(self.name()))
+    }
+
+    fn ids_input(&self) -> Option<usize> {
+        Some(1)
+    }
+
+    /// Nothing: the gradient of a table's rows gathers from all micro-batches, so the program adds it up at the end of a
+    /// step by [`accumulate`](Self::accumulate).
+    fn run(&self, _call: &mut Call<'_>) {}
+}
+
+impl EmbeddingBagGrad {
+    /// Adds to `rows` what each example contributes, in the order of the examples.
+    pub(crate) fn accumulate<'a>(
+        &self,
+        rows: &mut [f32],
+        upstream: &[f32],
+        bags: impl Iterator<Item = Bag<'a>>,
+        dim: usize,
+    ) {
+        for (gradient, bag) in upstream.chunks_exact(dim).zip(bags) {
+            let factor = self.combiner.factor(bag.weights());
+            for (&index, weight) in bag.indices.iter().zip(bag.weights()) {
+                let row = &mut rows[index as usize * dim..(index as usize + 1) * dim];
+                row.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += weight * factor * g);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Ragged;
+    use crate::check::{self, Case};
+
+    const TABLE: [f32; 6] = [1.0, 2.0, 10.0, 20.0, 100.0, 200.0];
+
+    fn bags(rows: &[&[u64]], weights: Option<&[f32]>) -> Ragged {
+        let mut ragged = Ragged::new();
+        rows.iter().for_each(|row| ragged.push_row(row));
+        ragged.weights = weights.map(<[f32]>::to_vec);
+        ragged
+    }
+
+    #[track_caller]
+    fn check(combiner: Combiner, ids: Ragged, expected: &[f32]) {
+        let case = Case::table(&TABLE, 2, ids, move |g, table, ids| g.embedding_bag(table, ids, combiner));
+        check::close(&case.values(), expected, 1e-5);
+        case.check_gradients();
+    }
+
+    #[test]
+    fn one_id_gives_its_row() {
+        for combiner in [Combiner::Sum, Combiner::Mean, Combiner::Sqrtn] {
+            check(combiner, bags(&[&[1], &[0]], None), &[10.0, 20.0, 1.0, 2.0]);
+        }
+    }
+
+    #[test]
+    fn an_empty_bag_gives_zeros() {
+        check(Combiner::Mean, bags(&[&[], &[2]], None), &[0.0, 0.0, 100.0, 200.0]);
+    }
+
+    #[test]
+    fn rows_are_added_with_repeats() {
+        check(Combiner::Sum, bags(&[&[0, 1, 1]], None), &[21.0, 42.0]);
+    }
+
+    #[test]
+    fn rows_are_averaged() {
+        check(Combiner::Mean, bags(&[&[0, 1]], None), &[5.5, 11.0]);
+    }
+
+    #[test]
+    fn sqrtn_divides_by_the_root_of_the_count() {
+        check(Combiner::Sqrtn, bags(&[&[0, 1, 1, 2]], None), &[60.5, 121.0]);
+    }
+
+    #[test]
+    fn weights_count() {
+        check(Combiner::Sum, bags(&[&[0, 1]], Some(&[2.0, 0.5])), &[7.0, 14.0]);
+        check(Combiner::Mean, bags(&[&[0, 1]], Some(&[3.0, 1.0])), &[3.25, 6.5]);
+        check(Combiner::Mean, bags(&[&[0]], Some(&[0.0])), &[0.0, 0.0]);
+    }
+}

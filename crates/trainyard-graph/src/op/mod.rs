@@ -1,0 +1,189 @@
+//! The operations: one file each, with formula, shape rule, CPU kernel, gradient (as operations) and tests.
+//!
+//! To add one: a file here, a variant of [`Op`], and an arm wherever the compiler then asks for it.
+
+mod activate;
+mod affine;
+mod binary;
+mod broadcast_to;
+mod concat;
+mod constant;
+mod dense;
+mod dropout;
+mod embedding_bag;
+mod input;
+mod matmul;
+mod pad;
+mod reshape;
+mod sigmoid_cross_entropy;
+mod slice;
+mod softmax;
+mod softmax_cross_entropy;
+mod sum_to;
+mod unary;
+
+pub use activate::{Activate, ActivateGrad, Activation};
+pub use affine::Affine;
+pub use binary::{Binary, BinaryKind};
+pub use broadcast_to::BroadcastTo;
+pub use concat::Concat;
+pub use constant::Constant;
+pub use dense::Dense;
+pub use dropout::Dropout;
+pub use embedding_bag::{Combiner, EmbeddingBag, EmbeddingBagGrad};
+pub use input::{Input, InputKind};
+pub use matmul::MatMul;
+pub use pad::Pad;
+pub use reshape::Reshape;
+pub use sigmoid_cross_entropy::SigmoidCrossEntropy;
+pub use slice::Slice;
+pub use softmax::Softmax;
+pub use softmax_cross_entropy::{SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad};
+pub use sum_to::SumTo;
+pub use unary::{Unary, UnaryKind};
+
+use crate::device::Call;
+use crate::{Graph, NodeId, Result, Shape};
+
+/// What each operation knows of itself.
+pub(crate) trait Operation {
+    /// Its name in errors, also the name of the method of [`Graph`] that adds it.
+    fn name(&self) -> &'static str;
+
+    /// The shape of its value, or what shapes it expects.
+    fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String>;
+
+    /// Adds to the graph, for each input of `node`, the gradient of the loss for it, given `upstream`, that for the
+    /// node's own value. `None` where the loss does not change with the input.
+    fn gradient(&self, graph: &mut Graph, node: NodeId, upstream: NodeId) -> Result<Vec<Option<NodeId>>>;
+
+    /// Computes the value of the rows of a micro-batch.
+    fn run(&self, call: &mut Call<'_>);
+
+    /// Whether [`run`](Self::run) expects the value of input 0 in the output instead of reading it as an input, so that
+    /// it may overwrite a value that nobody else reads.
+    fn in_place(&self) -> bool {
+        false
+    }
+
+    /// Which input is ids.
+    fn ids_input(&self) -> Option<usize> {
+        None
+    }
+
+    /// Whether a value summed over the batch may be its input `i`: a sum of parts then gives the parts' sum.
+    fn is_linear_in(&self, _i: usize) -> bool {
+        false
+    }
+}
+
+/// An operation of a graph.
+///
+/// Exhaustive on purpose: whoever translates a graph (to a device or a file format) matches every variant, and the
+/// compiler names what is missing when one is added.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// A value that is fed.
+    Input(Input),
+    /// A number.
+    Constant(Constant),
+    /// An activation function.
+    Activate(Activate),
+    /// Its gradient.
+    ActivateGrad(ActivateGrad),
+    /// `scale·x + shift`.
+    Affine(Affine),
+    /// Sum, difference, product or quotient.
+    Binary(Binary),
+    /// Repetition along axes.
+    BroadcastTo(BroadcastTo),
+    /// Joining along the last axis.
+    Concat(Concat),
+    /// A dense layer.
+    Dense(Dense),
+    /// Random zeros in training.
+    Dropout(Dropout),
+    /// Pooled rows of a table.
+    EmbeddingBag(EmbeddingBag),
+    /// Its gradient.
+    EmbeddingBagGrad(EmbeddingBagGrad),
+    /// Product of matrices.
+    MatMul(MatMul),
+    /// Zeros on both sides of the last axis.
+    Pad(Pad),
+    /// Other axes over the same numbers.
+    Reshape(Reshape),
+    /// Cross-entropy of two classes.
+    SigmoidCrossEntropy(SigmoidCrossEntropy),
+    /// Part of the last axis.
+    Slice(Slice),
+    /// Probabilities from logits.
+    Softmax(Softmax),
+    /// Cross-entropy of many classes.
+    SoftmaxCrossEntropy(SoftmaxCrossEntropy),
+    /// Its gradient.
+    SoftmaxCrossEntropyGrad(SoftmaxCrossEntropyGrad),
+    /// Sum along axes.
+    SumTo(SumTo),
+    /// A function of one number.
+    Unary(Unary),
+}
+
+impl Op {
+    pub(crate) fn operation(&self) -> &dyn Operation {
+        match self {
+            Self::Input(op) => op,
+            Self::Constant(op) => op,
+            Self::Activate(op) => op,
+            Self::ActivateGrad(op) => op,
+            Self::Affine(op) => op,
+            Self::Binary(op) => op,
+            Self::BroadcastTo(op) => op,
+            Self::Concat(op) => op,
+            Self::Dense(op) => op,
+            Self::Dropout(op) => op,
+            Self::EmbeddingBag(op) => op,
+            Self::EmbeddingBagGrad(op) => op,
+            Self::MatMul(op) => op,
+            Self::Pad(op) => op,
+            Self::Reshape(op) => op,
+            Self::SigmoidCrossEntropy(op) => op,
+            Self::Slice(op) => op,
+            Self::Softmax(op) => op,
+            Self::SoftmaxCrossEntropy(op) => op,
+            Self::SoftmaxCrossEntropyGrad(op) => op,
+            Self::SumTo(op) => op,
+            Self::Unary(op) => op,
+        }
+    }
+}
+
+/// The shapes of two inputs that must be alike.
+fn equal<'a>(inputs: &[&'a Shape]) -> Result<&'a Shape, String> {
+    match inputs {
+        [a, b] if a == b => Ok(a),
+        _ => Err("two values of one shape".to_owned()),
+    }
+}
+
+/// The shape of the only input.
+fn only<'a>(inputs: &[&'a Shape]) -> Result<&'a Shape, String> {
+    match inputs {
+        [shape] => Ok(shape),
+        _ => Err("one value".to_owned()),
+    }
+}
+
+/// The shape of the only input and its last axis, which must be of fixed size.
+fn only_with_last<'a>(inputs: &[&'a Shape]) -> Result<(&'a Shape, usize), String> {
+    let shape = only(inputs)?;
+    Ok((shape, shape.last().ok_or("a last axis of fixed size")?))
+}
+
+/// The error of an operation that is not differentiated again.
+fn no_gradient(name: &str) -> crate::Error {
+    crate::Error::Usage {
+        what: format!("`{name}` has no gradient"),
+        expected: "differentiate a loss that is made of forward operations only".to_owned(),
+    }
+}

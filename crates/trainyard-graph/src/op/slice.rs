@@ -1,0 +1,82 @@
+//! Part of the last axis.
+
+use super::{Op, Operation, only_with_last};
+use crate::device::Call;
+use crate::{Graph, NodeId, Result, Shape};
+
+/// The elements `start..start + len` of the last axis.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Slice {
+    /// First element.
+    pub start: usize,
+    /// Number of elements, at least 1.
+    pub len: usize,
+    /// Last axis of the input.
+    pub width: usize,
+}
+
+impl Graph {
+    /// The elements `start..start + len` of the last axis.
+    ///
+    /// # Errors
+    ///
+    /// When the last axis is shorter, or `len` is 0.
+    pub fn slice(&mut self, x: NodeId, start: usize, len: usize) -> Result<NodeId> {
+        let width = self.shape(x).last().unwrap_or(0);
+        if (start, len) == (0, width) {
+            return Ok(x);
+        }
+        self.apply(Op::Slice(Slice { start, len, width }), &[x])
+    }
+}
+
+impl Operation for Slice {
+    fn name(&self) -> &'static str {
+        "slice"
+    }
+
+    fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {
+        let (shape, width) = only_with_last(inputs)?;
+        match self.start.checked_add(self.len) {
+            Some(end) if end <= width && self.len > 0 && shape.table().is_none() => Ok(shape.with_last(self.len)),
+            _ => Err(format!("a last axis that holds {} elements from {} on", self.len, self.start)),
+        }
+    }
+
+    fn gradient(&self, graph: &mut Graph, _node: NodeId, upstream: NodeId) -> Result<Vec<Option<NodeId>>> {
+        Ok(vec![Some(graph.pad(upstream, self.start, self.width - self.start - self.len)?)])
+    }
+
+    fn is_linear_in(&self, _i: usize) -> bool {
+        true
+    }
+
+    fn run(&self, call: &mut Call<'_>) {
+        let x = call.input(0);
+        let rows = call.output.chunks_exact_mut(self.len).zip(x.chunks_exact(self.width));
+        rows.for_each(|(to, from)| to.copy_from_slice(&from[self.start..self.start + self.len]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::{self, Case};
+    use crate::{Dim, Graph};
+
+    #[test]
+    fn the_middle_is_taken() {
+        let dims = [Dim::Batch, Dim::Fixed(3)];
+        let case = Case::new(&[(&dims, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])], |g, x| g.slice(x[0], 1, 1));
+        check::close(&case.values(), &[2.0, 5.0], 0.0);
+        case.check_gradients();
+    }
+
+    #[test]
+    fn elements_beyond_the_end_are_refused() {
+        let mut graph = Graph::new();
+        let x = graph.param("x", &[3]).unwrap();
+        assert!(
+            graph.slice(x, 2, 2).is_err() && graph.slice(x, usize::MAX, 2).is_err() && graph.slice(x, 0, 0).is_err()
+        );
+    }
+}
