@@ -2,9 +2,14 @@
 
 use crate::op::{Input, InputKind, Op};
 use crate::{Dim, Error, Result, Shape};
+use serde::{Deserialize, Serialize};
+
+/// Numbers in a row of a value at most: 4 GiB.
+const ROW_LEN_MAX: usize = 1 << 30;
 
 /// A node of the [`Graph`] that made it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct NodeId(u32);
 
 impl NodeId {
@@ -42,7 +47,11 @@ pub struct Node {
 /// assert!(graph.matmul(w, x).unwrap_err().to_string().contains("`matmul`"));
 /// # Ok::<(), trainyard_graph::Error>(())
 /// ```
-#[derive(Debug, Clone, Default)]
+///
+/// As a file it is a list of nodes. Reading one builds the graph again node by node, with all checks, so a graph from a
+/// stranger is as safe as one's own.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Stored>", into = "Vec<Stored>")]
 pub struct Graph {
     nodes: Vec<Node>,
     inputs: Vec<NodeId>,
@@ -168,6 +177,7 @@ impl Graph {
             shapes: shapes.iter().map(|shape| shape.to_string()).collect::<Vec<_>>().join(" and "),
             expected,
         })?;
+        self.check_size(&op, &shape)?;
         self.check_kinds(&op, inputs)?;
         Ok(self.push(Node { op, inputs: inputs.to_vec(), shape }))
     }
@@ -197,6 +207,21 @@ impl Graph {
         })
     }
 
+    /// A row of a value has at most `ROW_LEN_MAX` numbers, so that sizes computed from it do not overflow.
+    fn check_size(&self, op: &Op, shape: &Shape) -> Result<()> {
+        let sizes = shape.dims().iter().map(|dim| if let Dim::Fixed(size) = dim { *size } else { 1 });
+        let len = sizes.into_iter().try_fold(1_usize, usize::checked_mul);
+        if len.is_some_and(|len| len <= ROW_LEN_MAX) {
+            return Ok(());
+        }
+        Err(Error::Shape {
+            op: op.operation().name(),
+            scope: self.scope_name(),
+            shapes: format!("a value of shape {shape}"),
+            expected: format!("at most {ROW_LEN_MAX} numbers in a row"),
+        })
+    }
+
     /// Ids are read by operations that expect them, and by no others.
     fn check_kinds(&self, op: &Op, inputs: &[NodeId]) -> Result<()> {
         for (i, &input) in inputs.iter().enumerate() {
@@ -208,6 +233,40 @@ impl Graph {
             }
         }
         Ok(())
+    }
+}
+
+/// A node in a file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    op: Op,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    inputs: Vec<NodeId>,
+}
+
+impl From<Graph> for Vec<Stored> {
+    fn from(graph: Graph) -> Self {
+        graph.nodes.into_iter().map(|node| Stored { op: node.op, inputs: node.inputs }).collect()
+    }
+}
+
+impl TryFrom<Vec<Stored>> for Graph {
+    type Error = Error;
+
+    fn try_from(nodes: Vec<Stored>) -> Result<Self> {
+        let mut graph = Self::new();
+        for Stored { op, inputs } in nodes {
+            match op {
+                Op::Input(input) => {
+                    let is_next = input.shape.table().is_none_or(|table| table == graph.n_tables);
+                    graph.n_tables += u32::from(input.shape.table().is_some() && is_next);
+                    graph.add_input(&input.name, input.kind, input.shape)?
+                }
+                op => graph.apply(op, &inputs)?,
+            };
+        }
+        Ok(graph)
     }
 }
 
@@ -250,6 +309,29 @@ mod tests {
         let mut graph = Graph::new();
         let ids = graph.ids("ids").unwrap();
         assert!(graph.relu(ids).unwrap_err().to_string().contains("ids"));
+    }
+
+    #[test]
+    fn a_graph_survives_json_and_a_damaged_one_is_refused() {
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[Dim::Batch, Dim::Fixed(3)]).unwrap();
+        let (w, b) = (graph.param("w", &[3, 2]).unwrap(), graph.param("b", &[2]).unwrap());
+        let y = graph.dense(x, w, Some(b), crate::Activation::Relu).unwrap();
+        graph.sum_last(y).unwrap();
+        let json = serde_json::to_string(&graph).unwrap();
+        let again: Graph = serde_json::from_str(&json).unwrap();
+        assert_eq!(serde_json::to_string(&again).unwrap(), json);
+        assert_eq!(again.inputs(), graph.inputs());
+        for (from, to) in [("\"fixed\":3", "\"fixed\":4"), ("[0,1,2]", "[0,1,9]"), ("\"units\":2", "\"units\":3")] {
+            assert!(json.contains(from), "{json} lacks {from}");
+            assert!(serde_json::from_str::<Graph>(&json.replacen(from, to, 1)).is_err(), "{to}");
+        }
+    }
+
+    #[test]
+    fn sizes_that_overflow_are_refused() {
+        let mut graph = Graph::new();
+        assert!(graph.param("w", &[usize::MAX, 2]).is_err() && graph.param("v", &[1 << 31]).is_err());
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Shapes with a symbolic batch size.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// One axis of a [`Shape`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Dim {
     /// A size known when the graph is built.
     Fixed(usize),
@@ -24,7 +26,8 @@ impl fmt::Display for Dim {
 }
 
 /// The axes of a value, outermost first; no axes for a scalar.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Shape(Vec<Dim>);
 
 impl Shape {

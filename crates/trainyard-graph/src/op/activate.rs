@@ -53,14 +53,14 @@ impl Activation {
 }
 
 /// `y = f(x)`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Activate {
     /// Which function.
     pub activation: Activation,
 }
 
 /// The gradient for `x`, from that for `y` (input 0) and `y` (input 1).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ActivateGrad {
     /// Which function.
     pub activation: Activation,

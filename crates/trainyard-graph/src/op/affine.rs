@@ -3,9 +3,10 @@
 use super::{Op, Operation, only};
 use crate::device::Call;
 use crate::{Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
 
 /// `scale·x + shift`, element by element.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Affine {
     /// Factor.
     pub scale: f32,

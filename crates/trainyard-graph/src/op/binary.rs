@@ -3,9 +3,11 @@
 use super::{Op, Operation};
 use crate::device::{Call, broadcast};
 use crate::{Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
 
 /// Which operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BinaryKind {
     /// `a + b`.
     Add,
@@ -18,7 +20,7 @@ pub enum BinaryKind {
 }
 
 /// An operation on two numbers, element by element. Input 0 has the shape of the value; input 1 is repeated to it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Binary {
     /// Which operation.
     pub kind: BinaryKind,
@@ -85,7 +87,7 @@ impl Operation for Binary {
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {
         match inputs {
-            [a, b] if a.broadcast(b).as_ref() == Some(a) => Ok((*a).clone()),
+            [a, b] if a.broadcast(b).as_ref() == Some(a) && (*a, *b) == (&self.shape, &self.other) => Ok((*a).clone()),
             _ => Err("shapes whose axes, aligned at the end, are equal, 1 or missing".to_owned()),
         }
     }

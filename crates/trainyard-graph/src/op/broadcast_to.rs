@@ -3,9 +3,10 @@
 use super::{Op, Operation, only};
 use crate::device::{Call, broadcast};
 use crate::{Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
 
 /// The value, repeated along axes that are missing or 1, so that it has shape `to`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BroadcastTo {
     /// Shape of the input.
     pub from: Shape,
@@ -34,7 +35,8 @@ impl Operation for BroadcastTo {
     }
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {
-        if only(inputs)?.broadcast(&self.to).as_ref() == Some(&self.to) {
+        let from = only(inputs)?;
+        if *from == self.from && from.broadcast(&self.to).as_ref() == Some(&self.to) {
             return Ok(self.to.clone());
         }
         Err(format!("axes that, aligned at the end, are those of {}, 1 or missing", self.to))

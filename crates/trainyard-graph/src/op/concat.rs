@@ -3,9 +3,10 @@
 use super::{Op, Operation};
 use crate::device::Call;
 use crate::{Dim, Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
 
 /// The inputs side by side along the last axis: `[.., n₁]`, `[.., n₂]` … become `[.., n₁ + n₂ + …]`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Concat {
     /// Last axis of each input.
     pub widths: Vec<usize>,
@@ -36,7 +37,8 @@ impl Operation for Concat {
         let first = inputs.first().ok_or_else(expected)?;
         let fits = |shape: &&Shape| shape.last().is_some() && shape.without_last() == first.without_last();
         let inner_fixed = !matches!(first.dims().last(), Some(Dim::Batch | Dim::Rows(_)) | None);
-        if inner_fixed && inputs.iter().all(fits) && first.table().is_none() {
+        let widths_fit = inputs.iter().map(|shape| shape.last()).eq(self.widths.iter().map(|&width| Some(width)));
+        if inner_fixed && widths_fit && inputs.iter().all(fits) && first.table().is_none() {
             return Ok(first.with_last(self.widths.iter().sum()));
         }
         Err(expected())

@@ -3,9 +3,10 @@
 use super::{Op, Operation};
 use crate::device::Call;
 use crate::{Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
 
 /// A number that is part of the graph, of shape `[]`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Constant {
     /// Its value.
     pub value: f32,

@@ -5,9 +5,10 @@ use super::{Activation, Op, Operation};
 use crate::device::Call;
 use crate::device::gemm::{self, Matrix};
 use crate::{Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
 
 /// `activation(x·w + b)`: the activation is applied while the rows are in cache.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Dense {
     /// Applied at the end.
     pub activation: Activation,

@@ -3,6 +3,7 @@
 use super::{Op, Operation, only};
 use crate::device::Call;
 use crate::{Error, Graph, NodeId, Result, Shape, random};
+use serde::{Deserialize, Serialize};
 
 /// In training each element is 0 with probability `rate` and `x / (1 - rate)` otherwise; elsewhere it is `x`.
 ///
@@ -10,7 +11,7 @@ use crate::{Error, Graph, NodeId, Result, Shape, random};
 /// batch, so it does not depend on threads, and the gradient is the same operation applied to the upstream gradient.
 ///
 /// Source: Srivastava and others, *Dropout* (2014), in the inverted form.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Dropout {
     /// Probability of a zero, in `[0, 1)`.
     pub rate: f32,

@@ -31,7 +31,7 @@ impl Combiner {
 }
 
 /// For each row of the batch, the rows of a table that its ids name, combined. A bag without ids gives zeros.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EmbeddingBag {
     /// How rows are combined.
     pub combiner: Combiner,
@@ -40,7 +40,7 @@ pub struct EmbeddingBag {
 }
 
 /// The gradient for the table's rows, from that for the pooled rows (input 0) and the ids (input 1).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EmbeddingBagGrad {
     /// How rows were combined.
     pub combiner: Combiner,
@@ -72,7 +72,9 @@ impl Operation for EmbeddingBag {
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {
         match inputs {
-            [table, _] if table.table().is_some() => Ok(Shape::new([Dim::Batch, Dim::Fixed(self.dim)])),
+            [table, _] if table.table().is_some() && table.last() == Some(self.dim) => {
+                Ok(Shape::new([Dim::Batch, Dim::Fixed(self.dim)]))
+            }
             _ => Err("a table and ids".to_owned()),
         }
     }

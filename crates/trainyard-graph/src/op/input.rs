@@ -3,9 +3,11 @@
 use super::Operation;
 use crate::device::Call;
 use crate::{Dim, Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
 
 /// What an [`Input`] holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum InputKind {
     /// Numbers of a batch, or of the run.
     Data,
@@ -18,7 +20,7 @@ pub enum InputKind {
 }
 
 /// A value that is fed at each run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Input {
     /// Its name, unique in the graph.
     pub name: String,

@@ -4,11 +4,12 @@ use super::{Op, Operation};
 use crate::device::Call;
 use crate::device::gemm::{self, Matrix};
 use crate::{Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
 
 /// `A·B`, where either may be transposed.
 ///
 /// A value with more than two axes counts as a matrix of its last axis, all others being rows.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MatMul {
     /// `Aᵀ` instead of `A`: the product then sums over the rows of both, the batch too.
     pub transpose_a: bool,
@@ -49,6 +50,9 @@ impl Operation for MatMul {
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {
         let [a, b] = inputs else { return Err("two matrices".to_owned()) };
         let (Some(k), Some(n)) = (a.last(), b.last()) else { return Err("last axes of fixed size".to_owned()) };
+        if (k, n) != (self.a_width, self.b_width) {
+            return Err(format!("last axes of {} and {}", self.a_width, self.b_width));
+        }
         let matrix = |shape: &Shape| {
             (shape.rank() == 2 && !shape.has_batch()).then(|| shape.row_len() / shape.last().unwrap_or(1))
         };

@@ -44,6 +44,7 @@ pub use unary::{Unary, UnaryKind};
 
 use crate::device::Call;
 use crate::{Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
 
 /// What each operation knows of itself.
 pub(crate) trait Operation {
@@ -81,7 +82,8 @@ pub(crate) trait Operation {
 ///
 /// Exhaustive on purpose: whoever translates a graph (to a device or a file format) matches every variant, and the
 /// compiler names what is missing when one is added.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Op {
     /// A value that is fed.
     Input(Input),

@@ -3,9 +3,10 @@
 use super::{Op, Operation, only_with_last};
 use crate::device::Call;
 use crate::{Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
 
 /// The value with `before` zeros in front of each row of its last axis and `after` behind it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Pad {
     /// Zeros in front.
     pub before: usize,
@@ -37,7 +38,10 @@ impl Operation for Pad {
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {
         let (shape, width) = only_with_last(inputs)?;
-        Ok(shape.with_last(self.before + width + self.after))
+        match self.before.checked_add(width).and_then(|end| end.checked_add(self.after)) {
+            Some(total) if width == self.width && shape.table().is_none() => Ok(shape.with_last(total)),
+            _ => Err(format!("a last axis of {} elements, of which the zeros leave room to count", self.width)),
+        }
     }
 
     fn gradient(&self, graph: &mut Graph, _node: NodeId, upstream: NodeId) -> Result<Vec<Option<NodeId>>> {

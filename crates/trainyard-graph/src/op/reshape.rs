@@ -3,9 +3,10 @@
 use super::{Op, Operation, only};
 use crate::device::Call;
 use crate::{Dim, Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
 
 /// The same numbers in the same order, with other axes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reshape {
     /// Shape of the value.
     pub to: Shape,

@@ -4,10 +4,11 @@ use super::{Op, Operation, equal};
 use crate::device::Call;
 use crate::math;
 use crate::{Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
 
 /// Cross-entropy between a logit `z` (input 0) and a label `y` in `[0, 1]` (input 1), in nats:
 /// `max(z, 0) - z·y + ln(1 + exp(-|z|))`, which cannot overflow. Labels get no gradient.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SigmoidCrossEntropy;
 
 impl Graph {

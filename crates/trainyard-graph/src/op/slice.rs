@@ -3,9 +3,10 @@
 use super::{Op, Operation, only_with_last};
 use crate::device::Call;
 use crate::{Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
 
 /// The elements `start..start + len` of the last axis.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Slice {
     /// First element.
     pub start: usize,
@@ -38,7 +39,9 @@ impl Operation for Slice {
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {
         let (shape, width) = only_with_last(inputs)?;
         match self.start.checked_add(self.len) {
-            Some(end) if end <= width && self.len > 0 && shape.table().is_none() => Ok(shape.with_last(self.len)),
+            Some(end) if end <= width && width == self.width && self.len > 0 && shape.table().is_none() => {
+                Ok(shape.with_last(self.len))
+            }
             _ => Err(format!("a last axis that holds {} elements from {} on", self.len, self.start)),
         }
     }

@@ -4,9 +4,10 @@ use super::{Op, Operation, only_with_last};
 use crate::device::Call;
 use crate::math;
 use crate::{Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
 
 /// `exp(zᵢ) / Σⱼ exp(zⱼ)` along the last axis, computed from `z - max z`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Softmax {
     /// Last axis.
     pub classes: usize,
@@ -39,7 +40,10 @@ impl Operation for Softmax {
     }
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {
-        Ok(only_with_last(inputs)?.0.clone())
+        match only_with_last(inputs)? {
+            (shape, classes) if classes == self.classes => Ok(shape.clone()),
+            _ => Err(format!("{} classes", self.classes)),
+        }
     }
 
     fn gradient(&self, graph: &mut Graph, node: NodeId, upstream: NodeId) -> Result<Vec<Option<NodeId>>> {

@@ -5,17 +5,18 @@ use super::{Op, Operation};
 use crate::device::Call;
 use crate::math;
 use crate::{Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
 
 /// `ln Σⱼ exp(zⱼ) - z_y`, in nats, for logits `z` (input 0) and the number `y` of the right class (input 1). NaN when `y`
 /// is not a class. Labels get no gradient.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SoftmaxCrossEntropy {
     /// Number of classes.
     pub classes: usize,
 }
 
 /// The gradient for the logits, from the logits (input 0), the labels (1) and the upstream gradient (2).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SoftmaxCrossEntropyGrad {
     /// Number of classes.
     pub classes: usize,
@@ -51,7 +52,9 @@ impl Operation for SoftmaxCrossEntropy {
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {
         match inputs {
-            [logits, labels] if logits.last().is_some() && logits.without_last() == **labels => Ok((*labels).clone()),
+            [logits, labels] if logits.last() == Some(self.classes) && logits.without_last() == **labels => {
+                Ok((*labels).clone())
+            }
             _ => Err("[.., classes] and [..]".to_owned()),
         }
     }
@@ -79,7 +82,11 @@ impl Operation for SoftmaxCrossEntropyGrad {
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {
         match inputs {
-            [logits, labels, upstream] if labels == upstream => Ok((*logits).clone()),
+            [logits, labels, upstream]
+                if labels == upstream && logits.last() == Some(self.classes) && logits.without_last() == **labels =>
+            {
+                Ok((*logits).clone())
+            }
             _ => Err("[.., classes], [..] and [..]".to_owned()),
         }
     }

@@ -3,11 +3,12 @@
 use super::{Op, Operation, only};
 use crate::device::{Call, broadcast};
 use crate::{Dim, Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
 
 /// The sum along the axes in which `to` is 1 or shorter: what undoes [`BroadcastTo`](super::BroadcastTo).
 ///
 /// Terms are added in `f64` from the first to the last, so that the sum of a row does not depend on its neighbours.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SumTo {
     /// Shape of the input.
     pub from: Shape,
@@ -71,7 +72,7 @@ impl Operation for SumTo {
         if from.dims().iter().any(|dim| matches!(dim, Dim::Rows(_))) {
             return Err("a value that is not rows of a table".to_owned());
         }
-        if self.to.broadcast(from).as_ref() == Some(from) {
+        if *from == self.from && self.to.broadcast(from).as_ref() == Some(from) {
             return Ok(self.to.clone());
         }
         Err(format!("axes to which those of {} are repeated", self.to))

@@ -4,9 +4,11 @@ use super::{Op, Operation, only};
 use crate::device::Call;
 use crate::math;
 use crate::{Graph, NodeId, Result, Shape};
+use serde::{Deserialize, Serialize};
 
 /// Which function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum UnaryKind {
     /// `exp(x)`.
     Exp,
@@ -23,7 +25,7 @@ pub enum UnaryKind {
 }
 
 /// A function of one number, element by element.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Unary {
     /// Which function.
     pub kind: UnaryKind,
