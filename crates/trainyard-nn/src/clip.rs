@@ -19,8 +19,8 @@ pub enum Clip {
     Value(f32),
     /// Each parameter's gradient to the Euclidean norm `limit`, its direction kept.
     Norm(f32),
-    /// The gradients of all parameters together to the Euclidean norm `limit`, their direction kept (Pascanu, Mikolov and
-    /// Bengio, 2013).
+    /// The gradients of all parameters together to the Euclidean norm `limit`, their direction kept (Pascanu, Mikolov
+    /// and Bengio, 2013).
     GlobalNorm(f32),
 }
 

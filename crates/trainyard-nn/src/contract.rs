@@ -32,6 +32,7 @@ pub(crate) fn run_all(optimizer: &dyn Optimizer) {
     a_gradient_moves_its_weight_down(optimizer);
     it_finds_the_minimum_of_a_parabola(optimizer);
     values_stay_finite(optimizer);
+    slots_without_gradients_are_not_subnormal(optimizer);
 }
 
 /// A row of a table, or a shard of a parameter, is trained as within the whole.
@@ -90,6 +91,16 @@ fn values_stay_finite(optimizer: &dyn Optimizer) {
         let weights = steps(optimizer, 0.0, &[size, -size, 0.0, size]);
         assert!(weights.iter().all(|weight| weight.is_finite()), "gradients of {size} gave {weights:?}");
     }
+}
+
+/// Subnormal numbers are slow, and a moment that decays would stay among them.
+fn slots_without_gradients_are_not_subnormal(optimizer: &dyn Optimizer) {
+    let mut slots = initial_slots(optimizer, 1);
+    optimizer.update(1, &mut [0.0], &[1e-18], &mut slots);
+    for step in 2..1000 {
+        optimizer.update(step, &mut [0.0], &[0.0], &mut slots);
+    }
+    assert!(slots.iter().all(|slot| *slot == 0.0 || slot.is_normal()), "{slots:?}");
 }
 
 /// Checks that a metric is the same bits however its examples are cut and ordered, and NaN without examples.

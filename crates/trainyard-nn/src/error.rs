@@ -19,21 +19,13 @@ pub enum Error {
         /// What it may be.
         expected: &'static str,
     },
-    /// Two parameters of a network have one name.
-    #[error("two parameters are named `{name}`; give each layer a name of its own")]
-    DuplicateParam {
-        /// The name.
-        name: String,
-    },
-    /// The values that a loss compares do not fit each other.
-    #[error("{loss} cannot compare predictions {predictions} with labels {labels}; expected {expected}")]
-    LossShape {
-        /// The loss.
-        loss: &'static str,
-        /// Shape of the predictions.
-        predictions: String,
-        /// Shape of the labels.
-        labels: String,
+    /// Values whose shapes do not fit a layer or a loss.
+    #[error("{part} cannot take {shapes}; give it {expected}")]
+    Shape {
+        /// The layer or loss.
+        part: String,
+        /// The shapes given.
+        shapes: String,
         /// Shapes that would have been right.
         expected: &'static str,
     },

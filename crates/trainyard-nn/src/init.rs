@@ -1,16 +1,7 @@
 //! Initial values of parameters.
 //!
-//! A value is a function of a stream and an index, so a parameter starts equal on every machine, whole or in parts, and a
-//! row of an embedding table need not exist before it is first trained.
-//!
-//! ```
-//! use trainyard_nn::Initializer;
-//!
-//! let mut weights = [0.0; 4];
-//! Initializer::GlorotUniform.fill(7, 0, (2, 2), &mut weights);
-//! let limit = (6.0f32 / 4.0).sqrt();
-//! assert!(weights.iter().all(|weight| weight.abs() <= limit));
-//! ```
+//! A value is a function of a stream and an index, so a parameter starts equal on every machine, whole or in parts, and
+//! a row of an embedding table need not exist before it is first trained.
 
 use crate::{Result, error::Settings};
 use serde::{Deserialize, Serialize};
@@ -18,7 +9,17 @@ use trainyard_graph::random;
 
 /// How a parameter starts. Written `"zeros"`, `"glorot_uniform"` or, with a setting, `{ normal = { std = 0.1 } }`.
 ///
-/// `fan_in` and `fan_out` are the numbers of inputs and outputs of the layer; see [`ParamSpec::fan`](crate::ParamSpec::fan).
+/// `fan_in` and `fan_out` are the numbers of inputs and outputs of the layer; see
+/// [`ParamSpec::fan`](crate::ParamSpec::fan).
+///
+/// ```
+/// use trainyard_nn::Initializer;
+///
+/// let mut weights = [0.0; 4];
+/// Initializer::GlorotUniform.fill(7, 0, (2, 2), &mut weights);
+/// let limit = (6.0f32 / 4.0).sqrt();
+/// assert!(weights.iter().all(|weight| weight.abs() <= limit));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Initializer {
@@ -39,7 +40,8 @@ pub enum Initializer {
         /// Standard deviation. Positive.
         std: f32,
     },
-    /// Normal with mean 0, within two standard deviations; the values outside are not moved to the bounds but never drawn.
+    /// Normal with mean 0, within two standard deviations; the values outside are not moved to the bounds but never
+    /// drawn.
     TruncatedNormal {
         /// Standard deviation before truncation, 1.137 times the one of the values. Positive.
         std: f32,
@@ -64,7 +66,8 @@ const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
 const BELOW_MINUS_2: f64 = 0.022_750_131_948_179_195;
 
 impl Initializer {
-    /// Fills `out` with the values from `first_index` on: `out[i]` depends on `(stream, first_index + i)` and `fan` alone.
+    /// Fills `out` with the values from `first_index` on: `out[i]` depends on `(stream, first_index + i)` and `fan`
+    /// alone.
     pub fn fill(&self, stream: u64, first_index: u64, fan: (usize, usize), out: &mut [f32]) {
         let (fan_in, fan_out) = (fan.0.max(1) as f64, fan.1.max(1) as f64);
         let mut each = |value: &dyn Fn(u64) -> f32| {
@@ -120,8 +123,8 @@ fn truncated_normal(stream: u64, index: u64, std: f64) -> f32 {
 
 /// The `z` below which a standard normal variable is with probability `p`, for `p` from 1e-10 to 1 - 1e-10.
 ///
-/// Relative error about 1e-7. Source: Wichura, *Algorithm AS 241: The Percentage Points of the Normal Distribution* (1988),
-/// PPND7 without its far tail.
+/// Relative error about 1e-7. Source: Wichura, *Algorithm AS 241: The Percentage Points of the Normal Distribution*
+/// (1988), PPND7 without its far tail.
 fn normal_quantile(p: f64) -> f64 {
     let q = p - 0.5;
     if q.abs() <= 0.425 {

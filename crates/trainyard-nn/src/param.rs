@@ -71,8 +71,8 @@ impl ParamSpec {
 
     /// Inputs and outputs of one unit, by which an initializer scales.
     ///
-    /// Of `[.., in, out]` these are `in` and `out`, each times the axes before them (the window of a convolution); of `[n]`
-    /// both are `n`. Of a table both are its dimension, which gives a row about the length 1.
+    /// Of `[.., in, out]` these are `in` and `out`, each times the axes before them (the window of a convolution); of
+    /// `[n]` both are `n`. Of a table both are its dimension, which gives a row about the length 1.
     pub fn fan(&self) -> (usize, usize) {
         match &self.shape {
             ParamShape::Table { dim } => (*dim, *dim),

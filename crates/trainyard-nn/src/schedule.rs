@@ -1,19 +1,19 @@
 //! Learning rates that change over the steps.
-//!
-//! ```
-//! use trainyard_nn::{Decay, Schedule};
-//!
-//! let decay = Decay::Polynomial { steps: 4, power: 1.0, floor: 0.0 };
-//! let schedule = Schedule { warm_up_steps: 2, decay };
-//! let factors: Vec<f32> = (1..=7).map(|step| schedule.factor(step)).collect();
-//! assert_eq!(factors, [0.5, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0]);
-//! ```
 
 use crate::{Result, error::Settings};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
 /// A factor on the learning rate for each step, counted from 1: it rises in a line to 1 over the warm-up, then decays.
+///
+/// ```
+/// use trainyard_nn::{Decay, Schedule};
+///
+/// let decay = Decay::Polynomial { steps: 4, power: 1.0, floor: 0.0 };
+/// let schedule = Schedule { warm_up_steps: 2, decay };
+/// let factors: Vec<f32> = (1..=7).map(|step| schedule.factor(step)).collect();
+/// assert_eq!(factors, [0.5, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Schedule {

@@ -4,7 +4,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use trainyard_nn::{OptimizerConfig, metrics::*};
 
 fn read<T: DeserializeOwned>(text: &str) -> T {
-    serde_json::from_str(text).unwrap()
+    serde_json::from_str(text).expect("a golden file")
 }
 
 #[track_caller]

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 /// Area under the ROC curve, and under the precision-recall curve: how well scores rank positives above negatives.
 ///
-/// Exact: all scores are kept, 8 bytes an example, and sorted for the value. An approximation by thresholds would be smaller
-/// (TensorFlow keeps 200) but wrong where scores crowd together, as those of rare events do.
+/// Exact: all scores are kept, 8 bytes an example, and sorted for the value. An approximation by thresholds would be
+/// smaller (TensorFlow keeps 200) but wrong where scores crowd together, as those of rare events do.
 ///
-/// Scores are probabilities or logits: only their order counts. Equal scores count as ranked half each way (ROC), or as taken
-/// together (precision-recall).
+/// Scores are probabilities or logits: only their order counts. Equal scores count as ranked half each way (ROC), or as
+/// taken together (precision-recall).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Auc {
     /// See [`pack`].
@@ -42,10 +42,11 @@ impl Auc {
         self.broken |= other.broken;
     }
 
-    /// Area under the ROC curve, the probability that a positive scores above a negative; NaN without positives or negatives.
+    /// Area under the ROC curve, the probability that a positive scores above a negative; NaN without positives or
+    /// negatives.
     ///
-    /// `Σ P·(N_below + N / 2) / (ΣP · ΣN)` over the distinct scores, with the weights `P` and `N` of the positives and negatives
-    /// of a score (Mann and Whitney, 1947).
+    /// `Σ P·(N_below + N / 2) / (ΣP · ΣN)` over the distinct scores, with the weights `P` and `N` of the positives and
+    /// negatives of a score (Mann and Whitney, 1947).
     pub fn roc(&self) -> f64 {
         let (mut area, mut all) = (0.0, Weights::default());
         for at in self.by_score() {
@@ -56,11 +57,11 @@ impl Auc {
         area / (all.positive * all.negative)
     }
 
-    /// Area under the precision-recall curve, as average precision: the mean of the precision over the positives, without
-    /// interpolation; NaN without positives.
+    /// Area under the precision-recall curve, as average precision: the mean of the precision over the positives,
+    /// without interpolation; NaN without positives.
     ///
-    /// `Σ (R_k - R_{k-1}) · P_k` over the distinct scores from the highest down, with recall `R` and precision `P`. A line between
-    /// points of this curve would promise too much (Davis and Goadrich, 2006).
+    /// `Σ (R_k - R_{k-1}) · P_k` over the distinct scores from the highest down, with recall `R` and precision `P`. A
+    /// line between points of this curve would promise too much (Davis and Goadrich, 2006).
     pub fn precision_recall(&self) -> f64 {
         let (mut area, mut above) = (0.0, Weights::default());
         for at in self.by_score().iter().rev() {
@@ -76,7 +77,8 @@ impl Auc {
         self.roc()
     }
 
-    /// Weights at each distinct score, lowest first. Equal scores are added up in an order that the examples alone decide.
+    /// Weights at each distinct score, lowest first. Equal scores are added up in an order that the examples alone
+    /// decide.
     fn by_score(&self) -> Vec<Weights> {
         if self.broken {
             return vec![Weights { positive: f64::NAN, negative: f64::NAN }];
@@ -105,7 +107,8 @@ impl Weights {
     }
 }
 
-/// An example in one word, which sorts by score: 32 bits of the score, 31 of the weight (its sign is always 0), one of the label.
+/// An example in one word, which sorts by score: 32 bits of the score, 31 of the weight (its sign is always 0), one of
+/// the label.
 fn pack(score: f32, weight: f32, is_positive: bool) -> u64 {
     // Adding 0 makes one of the two zeros.
     let bits = (score + 0.0).to_bits();

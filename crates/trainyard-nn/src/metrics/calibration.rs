@@ -69,8 +69,8 @@ impl Calibration {
         self.prediction_mean() / self.label_mean()
     }
 
-    /// Expected calibration error: the distance between mean prediction and mean label of a bin, averaged over the bins by
-    /// their weight; NaN without examples (Guo and others, 2017, equation 3).
+    /// Expected calibration error: the distance between mean prediction and mean label of a bin, averaged over the bins
+    /// by their weight; NaN without examples (Guo and others, 2017, equation 3).
     pub fn expected_error(&self) -> f64 {
         let mut mean = Mean::default();
         for bin in self.bins() {

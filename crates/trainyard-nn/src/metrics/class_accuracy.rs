@@ -26,7 +26,8 @@ impl ClassAccuracy {
         Self { k, right: Mean::default() }
     }
 
-    /// Takes in a batch: `scores` is `[batch, classes]`, logits or probabilities; `labels` are class numbers, `[batch]`.
+    /// Takes in a batch: `scores` is `[batch, classes]`, logits or probabilities; `labels` are class numbers,
+    /// `[batch]`.
     ///
     /// # Panics
     ///
@@ -50,7 +51,8 @@ impl ClassAccuracy {
         self.right.value()
     }
 
-    /// 1 when the label's class is among the best, 0 when it is not (or there is no such class), NaN when a score is NaN.
+    /// 1 when the label's class is among the best, 0 when it is not (or there is no such class), NaN when a score is
+    /// NaN.
     fn is_right(&self, scores: &[f32], label: f32) -> f64 {
         if label.is_nan() || scores.iter().any(|score| score.is_nan()) {
             return f64::NAN;

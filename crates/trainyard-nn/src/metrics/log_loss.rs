@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Weighted mean of `-y·ln(p) - (1 - y)·ln(1 - p)`, in nats. Labels may lie between 0 and 1.
 ///
-/// A probability is kept `f32::EPSILON` away from 0 and 1, as scikit-learn does, so that one wrong certainty is dear but not
-/// infinitely so. [`update_logits`](Self::update_logits) loses nothing to rounding and needs no such bound.
+/// A probability is kept `f32::EPSILON` away from 0 and 1, as scikit-learn does, so that one wrong certainty is dear
+/// but not infinitely so. [`update_logits`](Self::update_logits) loses nothing to rounding and needs no such bound.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LogLoss(Mean);
 

@@ -1,14 +1,15 @@
 //! Metrics: how good predictions are.
 //!
-//! A metric takes batches (`update`), takes in what other workers counted (`merge`) and gives its number (`value`). Sums are
-//! exact, so any order, partition or number of workers gives the same bits.
+//! A metric takes batches (`update`), takes in what other workers counted (`merge`) and gives its number (`value`).
+//! Sums are exact, so any order, partition or number of workers gives the same bits.
 //!
-//! - `predictions`, `labels` and `weights` are `[batch]`; without weights every example weighs 1. A weight is at least 0; an example
-//!   of weight 0 does not count, whatever it holds.
+//! - `predictions`, `labels` and `weights` are `[batch]`; without weights every example weighs 1. A weight is at least
+//!   0; an example of weight 0 does not count, whatever it holds.
 //! - Binary metrics take probabilities, and a label above 0.5 is positive.
-//! - Without examples, or with examples of no weight, a value is NaN. A NaN among the predictions, labels or weights makes it
-//!   NaN too: it is not left out silently.
-//! - `update` panics when `predictions`, `labels` and `weights` are not of one length; merging takes metrics of equal settings.
+//! - Without examples, or with examples of no weight, a value is NaN. A NaN among the predictions, labels or weights
+//!   makes it NaN too: it is not left out silently.
+//! - `update` panics when `predictions`, `labels` and `weights` are not of one length; merging takes metrics of equal
+//!   settings.
 //!
 //! ```
 //! use trainyard_nn::metrics::Auc;

@@ -72,8 +72,8 @@ impl PrecisionRecall {
         hits / (hits + self.false_negatives.value())
     }
 
-    /// F1, the harmonic mean of precision and recall: `2·tp / (2·tp + fp + fn)`; NaN when there are no positives, predicted or
-    /// real.
+    /// F1, the harmonic mean of precision and recall: `2·tp / (2·tp + fp + fn)`; NaN when there are no positives,
+    /// predicted or real.
     pub fn f1(&self) -> f64 {
         let hits = 2.0 * self.true_positives.value();
         hits / (hits + self.false_positives.value() + self.false_negatives.value())

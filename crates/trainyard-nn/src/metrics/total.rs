@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use trainyard_graph::ExactSum;
 
-/// A sum as of real numbers: exact, so that order and partition do not matter; NaN and infinite terms count as IEEE 754 has it.
+/// A sum as of real numbers: exact, so that order and partition do not matter; NaN and infinite terms count as IEEE 754
+/// has it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Total {
     finite: ExactSum,

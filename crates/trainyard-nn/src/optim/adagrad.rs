@@ -44,8 +44,8 @@ impl AdagradConfig {
 ///
 /// Slots: the accumulator `a`.
 ///
-/// Source: Duchi, Hazan and Singer, *Adaptive Subgradient Methods for Online Learning and Stochastic Optimization* (2011). The
-/// defaults are those of TensorFlow's `AdagradOptimizer` and of its canned deep networks.
+/// Source: Duchi, Hazan and Singer, *Adaptive Subgradient Methods for Online Learning and Stochastic Optimization*
+/// (2011). The defaults are those of TensorFlow's `AdagradOptimizer` and of its canned deep networks.
 #[derive(Debug, Clone)]
 pub struct Adagrad(AdagradConfig);
 

@@ -1,6 +1,6 @@
 //! Adam.
 
-use super::{Optimizer, Rates};
+use super::{Optimizer, Rates, flush::flush};
 use crate::{Result, Schedule, error::Settings};
 use serde::{Deserialize, Serialize};
 
@@ -43,8 +43,8 @@ impl AdamConfig {
 /// Adam: `m = β₁ m + (1 - β₁) g; v = β₂ v + (1 - β₂) g²; w -= rate · m̂ / (sqrt(v̂) + epsilon)`, where
 /// `m̂ = m / (1 - β₁ᵗ)` and `v̂ = v / (1 - β₂ᵗ)` in step `t`.
 ///
-/// The moments of a table's row change when the row is trained, and stand still in the steps between, so that a step costs
-/// what its batch touches ("lazy" Adam).
+/// The moments of a table's row change when the row is trained, and stand still in the steps between, so that a step
+/// costs what its batch touches ("lazy" Adam).
 ///
 /// Slots: `m`, `v`.
 ///
@@ -101,8 +101,8 @@ impl Moments {
         let (new_1, new_2) = (1.0 - beta_1, 1.0 - beta_2);
         let (first_moments, second_moments) = slots.split_at_mut(weights.len());
         for (((w, &g), m), v) in weights.iter_mut().zip(grads).zip(first_moments).zip(second_moments) {
-            *m = beta_1 * *m + new_1 * g;
-            *v = beta_2 * *v + new_2 * (g * g);
+            *m = flush(beta_1 * *m + new_1 * g);
+            *v = flush(beta_2 * *v + new_2 * (g * g));
             *w = kept * *w - rate * *m / ((*v * second).sqrt() + epsilon);
         }
     }

@@ -16,7 +16,8 @@ pub struct AdamWConfig {
     pub beta_2: f32,
     /// Added to the denominator. Positive.
     pub epsilon: f32,
-    /// Part of a weight that it loses in a step, per step size. Not negative, and below 1 when multiplied by the step size.
+    /// Part of a weight that it loses in a step, per step size. Not negative, and below 1 when multiplied by the step
+    /// size.
     pub weight_decay: f32,
     /// How the step size changes over the steps.
     pub schedule: Schedule,
@@ -46,8 +47,8 @@ impl AdamWConfig {
     }
 }
 
-/// Adam in which a weight decays by itself and not through the gradient: `w = (1 - rate · weight_decay) · w`, then the step of
-/// [`Adam`](super::Adam).
+/// Adam in which a weight decays by itself and not through the gradient: `w = (1 - rate · weight_decay) · w`, then the
+/// step of [`Adam`](super::Adam).
 ///
 /// Slots: `m`, `v`, as Adam's.
 ///

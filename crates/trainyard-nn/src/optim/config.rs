@@ -1,10 +1,8 @@
 //! Which optimizer, and its settings.
 
 use super::{AdagradConfig, AdamConfig, AdamWConfig, FtrlConfig, Optimizer, RmsPropConfig, SgdConfig};
-use crate::Result;
-use serde::de::{self, Deserializer, IntoDeserializer, MapAccess, value::MapAccessDeserializer};
+use crate::{Result, named::name_or_table};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt};
 
 /// An optimizer with its settings: a name, `optimizer = "adam"`, or a table, `[optimizer.adam]`.
 ///
@@ -69,37 +67,7 @@ impl Default for OptimizerConfig {
     }
 }
 
-impl Serialize for OptimizerConfig {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Self::serialize(self, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for OptimizerConfig {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NameOrTable)
-    }
-}
-
-/// Reads a bare name as that optimizer with all defaults.
-struct NameOrTable;
-
-impl<'de> de::Visitor<'de> for NameOrTable {
-    type Value = OptimizerConfig;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of an optimizer, or a table of its settings under that name")
-    }
-
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<OptimizerConfig, E> {
-        let defaults = BTreeMap::from([(name, BTreeMap::<&str, f32>::new())]);
-        self.visit_map(defaults.into_deserializer())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OptimizerConfig, A::Error> {
-        OptimizerConfig::deserialize(MapAccessDeserializer::new(map))
-    }
-}
+name_or_table!(OptimizerConfig);
 
 #[cfg(test)]
 mod tests {

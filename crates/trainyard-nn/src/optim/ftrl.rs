@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 
 /// Settings of [`Ftrl`].
 ///
-/// There is no schedule: the rate of each weight falls by itself, and since a weight is computed anew from its slots, a common
-/// rate that fell too would shrink what was learned before.
+/// There is no schedule: the rate of each weight falls by itself, and since a weight is computed anew from its slots, a
+/// common rate that fell too would shrink what was learned before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FtrlConfig {
     /// Step size. Positive.
     pub learning_rate: f32,
-    /// Power of the sum of squared gradients that a weight's step size falls with: -0.5, or 0 for a constant one. In `[-1, 0]`.
+    /// Power of the sum of squared gradients that a weight's step size falls with: -0.5, or 0 for a constant one. In
+    /// `[-1, 0]`.
     pub learning_rate_power: f32,
     /// Sum of squared gradients to start with. Positive.
     pub initial_accumulator: f32,
@@ -59,8 +60,8 @@ impl FtrlConfig {
 ///
 /// Slots: `n`, `z`.
 ///
-/// Source: McMahan and others, *Ad Click Prediction: a View from the Trenches* (2013), algorithm 1, with the constants of
-/// TensorFlow's `FtrlOptimizer`. The default rate is that of TensorFlow's canned linear models.
+/// Source: McMahan and others, *Ad Click Prediction: a View from the Trenches* (2013), algorithm 1, with the constants
+/// of TensorFlow's `FtrlOptimizer`. The default rate is that of TensorFlow's canned linear models.
 #[derive(Debug, Clone)]
 pub struct Ftrl(FtrlConfig);
 

@@ -1,8 +1,8 @@
 //! Optimizers: how a gradient changes a weight.
 //!
 //! An [`Optimizer`] is a pure function on slices. It knows neither names nor shapes, so the same update serves a dense
-//! parameter, a part of one on a shard, and one row of an embedding table. What it remembers of a weight from step to step it
-//! keeps in the weight's *slots*, which belong to the caller.
+//! parameter, a part of one on a shard, and one row of an embedding table. What it remembers of a weight from step to
+//! step it keeps in the weight's *slots*, which belong to the caller.
 //!
 //! ```
 //! use trainyard_nn::{Optimizer, optim::AdagradConfig};
@@ -18,6 +18,7 @@ mod adagrad;
 mod adam;
 mod adam_w;
 mod config;
+mod flush;
 mod ftrl;
 mod rms_prop;
 mod sgd;
@@ -70,7 +71,8 @@ pub trait Optimizer: Send + Sync {
     /// When there are not as many gradients as weights, or not [`slots`](Self::slots) floats for each.
     fn apply(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]);
 
-    /// Updates `weights` in place in step `step`, which counts from 1. The same as [`apply`](Self::apply) at the step's rates.
+    /// Updates `weights` in place in step `step`, which counts from 1. The same as [`apply`](Self::apply) at the step's
+    /// rates.
     ///
     /// # Panics
     ///

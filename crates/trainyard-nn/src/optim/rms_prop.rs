@@ -1,6 +1,6 @@
 //! RMSProp.
 
-use super::{Optimizer, Rates};
+use super::{Optimizer, Rates, flush::flush};
 use crate::{Result, Schedule, error::Settings};
 use serde::{Deserialize, Serialize};
 
@@ -72,14 +72,14 @@ impl Optimizer for RmsProp {
         let (squares, velocities) = slots.split_at_mut(weights.len());
         if velocities.is_empty() {
             for ((w, &g), a) in weights.iter_mut().zip(grads).zip(squares) {
-                *a = rho * *a + new * (g * g);
+                *a = flush(rho * *a + new * (g * g));
                 *w -= rate * g / (a.sqrt() + epsilon);
             }
             return;
         }
         for (((w, &g), a), v) in weights.iter_mut().zip(grads).zip(squares).zip(velocities) {
-            *a = rho * *a + new * (g * g);
-            *v = momentum * *v + g / (a.sqrt() + epsilon);
+            *a = flush(rho * *a + new * (g * g));
+            *v = flush(momentum * *v + g / (a.sqrt() + epsilon));
             *w -= rate * *v;
         }
     }

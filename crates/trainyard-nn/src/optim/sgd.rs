@@ -1,6 +1,6 @@
 //! Stochastic gradient descent.
 
-use super::{Optimizer, Rates};
+use super::{Optimizer, Rates, flush::flush};
 use crate::{Result, Schedule, error::Settings};
 use serde::{Deserialize, Serialize};
 
@@ -39,13 +39,13 @@ impl SgdConfig {
     }
 }
 
-/// Stochastic gradient descent: `w -= rate · g`; with momentum `v = momentum · v + g; w -= rate · v`, and after Nesterov
-/// `w -= rate · (g + momentum · v)`.
+/// Stochastic gradient descent: `w -= rate · g`; with momentum `v = momentum · v + g; w -= rate · v`, and after
+/// Nesterov `w -= rate · (g + momentum · v)`.
 ///
 /// Slots: `v`, when there is momentum.
 ///
-/// Source: Sutskever, Martens, Dahl and Hinton, *On the Importance of Initialization and Momentum in Deep Learning* (2013), in
-/// the form that keeps the rate out of `v`.
+/// Source: Sutskever, Martens, Dahl and Hinton, *On the Importance of Initialization and Momentum in Deep Learning*
+/// (2013), in the form that keeps the rate out of `v`.
 #[derive(Debug, Clone)]
 pub struct Sgd(SgdConfig);
 
@@ -73,7 +73,7 @@ impl Optimizer for Sgd {
         }
         let (of_grad, of_velocity) = if self.0.nesterov { (1.0, momentum) } else { (0.0, 1.0) };
         for ((w, &g), v) in weights.iter_mut().zip(grads).zip(slots) {
-            *v = momentum * *v + g;
+            *v = flush(momentum * *v + g);
             *w -= rate * (of_grad * g + of_velocity * *v);
         }
     }

@@ -1,6 +1,6 @@
 """Writes optimizers.json and metrics.json beside this file.
 
-Optimizers: an independent float32 implementation in NumPy, written from the papers' formulas one scalar operation at a time.
+Optimizers: an independent float32 implementation in NumPy, written from the papers' formulas.
 Metrics: scikit-learn.
 
     python -m venv venv && venv/bin/pip install numpy==2.4.6 scikit-learn==1.9.1

@@ -1,0 +1,143 @@
+//! What the tests of all layers share: a built layer with values for its inputs and parameters.
+
+use crate::{Network, ParamShape, Result};
+use trainyard_graph::{Cpu, Device, Dim, FeedMap, Graph, Mode, NodeId, Ragged, check, gradients, random};
+
+/// A layer in a network, with what it is fed.
+pub(super) struct Built {
+    network: Network,
+    output: NodeId,
+    rows: usize,
+    inputs: Vec<(NodeId, Vec<f32>)>,
+    ids: Option<(NodeId, Ragged)>,
+    params: Vec<Vec<f32>>,
+}
+
+/// Rows of each table; a test's ids are below.
+const TABLE_ROWS: usize = 3;
+
+impl Built {
+    /// A layer on `[batch, width]`.
+    pub(super) fn dense(x: &[f32], width: usize, build: impl FnOnce(&mut Network, NodeId) -> Result<NodeId>) -> Self {
+        let mut network = Network::new();
+        let input = network.graph.input("x", &[Dim::Batch, Dim::Fixed(width)]).unwrap();
+        let output = build(&mut network, input).unwrap();
+        Self::of(network, output, x.len() / width, vec![(input, x.to_vec())], None)
+    }
+
+    /// A layer on ids.
+    pub(super) fn ids(rows: &[&[u64]], build: impl FnOnce(&mut Network, NodeId) -> Result<NodeId>) -> Self {
+        let mut network = Network::new();
+        let input = network.graph.ids("ids").unwrap();
+        let output = build(&mut network, input).unwrap();
+        Self::of(network, output, rows.len(), Vec::new(), Some((input, ragged(rows))))
+    }
+
+    /// A layer on `[batch, width]` and ids.
+    pub(super) fn both(
+        x: &[f32],
+        width: usize,
+        rows: &[&[u64]],
+        build: impl FnOnce(&mut Network, NodeId, NodeId) -> Result<NodeId>,
+    ) -> Self {
+        let mut network = Network::new();
+        let input = network.graph.input("x", &[Dim::Batch, Dim::Fixed(width)]).unwrap();
+        let ids = network.graph.ids("ids").unwrap();
+        let output = build(&mut network, input, ids).unwrap();
+        Self::of(network, output, rows.len(), vec![(input, x.to_vec())], Some((ids, ragged(rows))))
+    }
+
+    fn of(
+        mut network: Network,
+        output: NodeId,
+        rows: usize,
+        inputs: Vec<(NodeId, Vec<f32>)>,
+        ids: Option<(NodeId, Ragged)>,
+    ) -> Self {
+        // A program's output is computed, and some layers pass their input as it is.
+        let output = network.graph.affine(output, 1.0, 0.0).unwrap();
+        let params = network.params.iter().map(|spec| {
+            let mut values = vec![0.0; spec.shape.len() * if is_table(&spec.shape) { TABLE_ROWS } else { 1 }];
+            spec.fill(spec.stream(1), &mut values);
+            values
+        });
+        Self { params: params.collect(), network, output, rows, inputs, ids }
+    }
+
+    /// The same with these values for a parameter.
+    pub(super) fn set(mut self, name: &str, values: &[f32]) -> Self {
+        let place = self.names().iter().position(|other| *other == name).unwrap();
+        self.params[place] = values.to_vec();
+        self
+    }
+
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.network.params.iter().map(|spec| spec.name.as_str()).collect()
+    }
+
+    pub(super) fn values(&self) -> Vec<f32> {
+        self.run(&self.network.graph, &[self.output], &self.params, Mode::Inference).remove(0)
+    }
+
+    pub(super) fn values_in_training(&self) -> Vec<f32> {
+        self.run(&self.network.graph, &[self.output], &self.params, Mode::Training { seed: 1, step: 1 }).remove(0)
+    }
+
+    /// Checks the values when serving.
+    #[track_caller]
+    pub(super) fn check(&self, expected: &[f32]) {
+        check::close(&self.values(), expected, 1e-6);
+    }
+
+    /// Checks the gradient of the sum of squares of the values for every parameter by finite differences, at values
+    /// that are not all 0.
+    #[track_caller]
+    pub(super) fn check_gradients(&self) {
+        let stream = random::stream(1, "away from zero");
+        let shifted = |values: &Vec<f32>| (0..).zip(values).map(|(i, w)| w + random::normal(stream, i) / 4.0).collect();
+        let params: Vec<Vec<f32>> = self.params.iter().map(shifted).collect();
+        let mut graph = self.network.graph.clone();
+        let squares = graph.square(self.output).unwrap();
+        let loss = graph.sum_all(squares).unwrap();
+        let wrt = gradients(&mut graph, loss, self.network.param_nodes()).unwrap();
+        let slopes = self.run(&graph, &wrt, &params, Mode::Inference);
+        for (p, spec) in self.network.params.iter().enumerate() {
+            for i in 0..params[p].len() {
+                let at = |shift: f32| {
+                    let mut moved = params.clone();
+                    moved[p][i] += shift;
+                    f64::from(self.run(&graph, &[loss], &moved, Mode::Inference)[0][0])
+                };
+                let (slope, difference) = (f64::from(slopes[p][i]), (at(1e-2) - at(-1e-2)) / 2e-2);
+                let bound = 0.01 * slope.abs().max(1.0);
+                assert!((slope - difference).abs() <= bound, "{}[{i}]: {slope} but {difference}", spec.name);
+            }
+        }
+    }
+
+    fn run(&self, graph: &Graph, outputs: &[NodeId], params: &[Vec<f32>], mode: Mode) -> Vec<Vec<f32>> {
+        let mut feeds = FeedMap::new(graph, self.rows);
+        for (node, values) in &self.inputs {
+            feeds = feeds.floats(*node, values);
+        }
+        for (node, values) in self.network.param_nodes().iter().zip(params) {
+            feeds = feeds.floats(*node, values);
+        }
+        if let Some((node, ids)) = &self.ids {
+            feeds = feeds.ids(*node, ids.clone());
+        }
+        let mut program = Cpu::default().compile(graph, outputs).unwrap();
+        program.run(&feeds, mode).unwrap();
+        (0..outputs.len()).map(|i| program.output(i).to_vec()).collect()
+    }
+}
+
+fn is_table(shape: &ParamShape) -> bool {
+    matches!(shape, ParamShape::Table { .. })
+}
+
+fn ragged(rows: &[&[u64]]) -> Ragged {
+    let mut ids = Ragged::new();
+    rows.iter().for_each(|row| ids.push_row(row));
+    ids
+}
