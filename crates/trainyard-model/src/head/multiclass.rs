@@ -1,0 +1,85 @@
+//! Several classes.
+
+use super::{Head, LabelSummary, Metrics};
+use crate::{Output, Result};
+use trainyard_graph::{Graph, NodeId};
+use trainyard_nn::Loss;
+use trainyard_nn::metrics::{ClassAccuracy, Mean};
+
+/// Predicts the probability of each class. The outputs are `probabilities` and `class`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Multiclass {
+    classes: Vec<String>,
+}
+
+impl Multiclass {
+    /// A head with the names of the classes, by class number.
+    pub fn new(classes: Vec<String>) -> Self {
+        Self { classes }
+    }
+}
+
+impl Head for Multiclass {
+    fn width(&self) -> usize {
+        self.classes.len()
+    }
+
+    fn loss(&self, graph: &mut Graph, logits: NodeId, labels: NodeId) -> Result<NodeId> {
+        Ok(Loss::CrossEntropy.per_example(graph, logits, labels)?)
+    }
+
+    fn predictions(&self, graph: &mut Graph, logits: NodeId) -> Result<NodeId> {
+        Ok(Loss::CrossEntropy.predictions(graph, logits)?)
+    }
+
+    fn outputs(&self) -> Vec<Output> {
+        vec![Output::numbers("probabilities", self.classes.len()), Output::class("class", &self.classes)]
+    }
+
+    fn metrics(&self) -> Box<dyn Metrics> {
+        let n = self.classes.len();
+        Box::new(MulticlassMetrics {
+            n,
+            accuracy: ClassAccuracy::default(),
+            log_loss: Mean::default(),
+            counts: vec![0.0; n],
+        })
+    }
+
+    fn baseline(&self, labels: &LabelSummary) -> Vec<f32> {
+        let total: f64 = labels.classes.iter().sum();
+        labels.classes.iter().map(|weight| (weight / total) as f32).collect()
+    }
+}
+
+#[derive(Debug)]
+struct MulticlassMetrics {
+    n: usize,
+    accuracy: ClassAccuracy,
+    log_loss: Mean,
+    /// Weight of the examples of each class.
+    counts: Vec<f64>,
+}
+
+impl Metrics for MulticlassMetrics {
+    fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) {
+        self.accuracy.update(predictions, labels, weights);
+        for (i, (row, &label)) in predictions.chunks_exact(self.n).zip(labels).enumerate() {
+            let weight = weights.map_or(1.0, |weights| f64::from(weights[i]));
+            let class = (label as usize).min(self.n - 1);
+            // The smallest positive f32, so that one wrong certainty does not make the mean infinite.
+            self.log_loss.add(-f64::from(row[class].max(f32::MIN_POSITIVE)).ln(), weight);
+            self.counts[class] += weight;
+        }
+    }
+
+    fn values(&self) -> Vec<(&'static str, f64)> {
+        let total: f64 = self.counts.iter().sum();
+        let most = self.counts.iter().copied().fold(0.0, f64::max);
+        vec![
+            ("accuracy", self.accuracy.value()),
+            ("accuracy_baseline", most / total),
+            ("log_loss", self.log_loss.value()),
+        ]
+    }
+}
