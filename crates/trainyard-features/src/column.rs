@@ -1,0 +1,188 @@
+//! The values of one column or feature for some rows.
+
+use crate::schema::{ColumnType, Field};
+use crate::{Error, Result};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray};
+use arrow::datatypes::{Float64Type, Int64Type};
+use arrow::record_batch::RecordBatch;
+use std::borrow::Cow;
+use trainyard_graph::Ragged;
+
+/// The values of one column or feature for the rows of a batch.
+///
+/// A missing number is NaN; a missing int, bool or text is null, and so is the text `""`; a row without ids is an empty bag.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Column {
+    /// `width` numbers per row, row by row.
+    Numbers {
+        /// Numbers per row, at least 1.
+        width: usize,
+        /// `[rows, width]`.
+        values: Vec<f32>,
+    },
+    /// Whole numbers.
+    Int(Int64Array),
+    /// True or false.
+    Bool(BooleanArray),
+    /// Text.
+    Text(StringArray),
+    /// Categorical ids.
+    Ids(Ragged),
+}
+
+impl Column {
+    /// One number per row.
+    pub fn numbers(values: Vec<f32>) -> Self {
+        Self::Numbers { width: 1, values }
+    }
+
+    /// Reads a raw column: by its position when the name there fits, else by name.
+    pub fn read(batch: &RecordBatch, field: &Field, position: usize) -> Result<Self> {
+        let array = find(batch, &field.name, position)?;
+        let wrong_type = || {
+            let (found, expected) = (array.data_type(), field.column_type);
+            Error::column(&field.name, format!("is `{found}`; expected `{expected}`, the type it was fitted with"))
+        };
+        let column = match field.column_type {
+            ColumnType::Float => array.as_primitive_opt::<Float64Type>().map(|array| {
+                let values = array.values().iter();
+                match array.nulls() {
+                    None => Self::numbers(values.map(|&value| number(value)).collect()),
+                    Some(nulls) => {
+                        let values = values.zip(nulls);
+                        Self::numbers(
+                            values.map(|(&value, valid)| if valid { number(value) } else { f32::NAN }).collect(),
+                        )
+                    }
+                }
+            }),
+            ColumnType::Int => array.as_primitive_opt::<Int64Type>().cloned().map(Self::Int),
+            ColumnType::Bool => array.as_boolean_opt().cloned().map(Self::Bool),
+            ColumnType::Text => array.as_string_opt::<i32>().cloned().map(Self::Text),
+        };
+        column.ok_or_else(wrong_type)
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Numbers { width, values } => values.len() / width,
+            Self::Int(array) => array.len(),
+            Self::Bool(array) => array.len(),
+            Self::Text(array) => array.len(),
+            Self::Ids(ids) => ids.rows(),
+        }
+    }
+
+    /// One number per row, missing as NaN: ints rounded to `f32`, bools as 0 and 1, ids of rows with a single one.
+    /// `None` for text and for several numbers per row.
+    pub fn as_f32(&self) -> Option<Cow<'_, [f32]>> {
+        Some(match self {
+            Self::Numbers { width: 1, values } => Cow::Borrowed(values),
+            _ => Cow::Owned(self.convert(|int| int as f32, |id| id as f32, f32::NAN, [0.0, 1.0])?),
+        })
+    }
+
+    /// Like [`as_f32`](Self::as_f32) in `f64`, which holds ints up to 2⁵³ exactly.
+    pub fn as_f64(&self) -> Option<Vec<f64>> {
+        match self {
+            Self::Numbers { width: 1, values } => Some(values.iter().map(|&value| f64::from(value)).collect()),
+            _ => self.convert(|int| int as f64, |id| id as f64, f64::NAN, [0.0, 1.0]),
+        }
+    }
+
+    fn convert<T: Copy>(
+        &self,
+        int: impl Fn(i64) -> T,
+        id: impl Fn(u64) -> T,
+        missing: T,
+        [no, yes]: [T; 2],
+    ) -> Option<Vec<T>> {
+        Some(match self {
+            Self::Int(array) => array.iter().map(|value| value.map_or(missing, &int)).collect(),
+            Self::Bool(array) => {
+                let value = |value: bool| if value { yes } else { no };
+                array.iter().map(|bit| bit.map_or(missing, value)).collect()
+            }
+            Self::Ids(ids) => {
+                let single = |row: &[u64]| if let [only] = row { id(*only) } else { missing };
+                (0..ids.rows()).map(|row| single(ids.row(row))).collect()
+            }
+            Self::Numbers { .. } | Self::Text(_) => return None,
+        })
+    }
+}
+
+/// The texts of a column, with `""` as missing: a CSV file cannot tell the two apart, so nothing else may either.
+pub(crate) fn texts(array: &StringArray) -> impl Iterator<Item = Option<&str>> {
+    array.iter().map(|text| text.filter(|text| !text.is_empty()))
+}
+
+/// Ids with at most one per row.
+pub(crate) fn single_ids(rows: usize, ids: impl Iterator<Item = Option<u64>>) -> Ragged {
+    let mut ragged = Ragged { offsets: Vec::with_capacity(rows + 1), ids: Vec::with_capacity(rows), weights: None };
+    ragged.offsets.push(0);
+    for id in ids {
+        ragged.ids.extend(id);
+        ragged.offsets.push(ragged.ids.len() as u32);
+    }
+    ragged
+}
+
+/// A raw number as features see it; `-0.0` becomes `0.0`, so that equal numbers have equal bits.
+fn number(value: f64) -> f32 {
+    value as f32 + 0.0
+}
+
+fn find<'a>(batch: &'a RecordBatch, name: &str, position: usize) -> Result<&'a ArrayRef> {
+    let schema = batch.schema_ref();
+    let at_position = schema.fields().get(position).is_some_and(|field| field.name() == name);
+    let position = if at_position { Some(position) } else { schema.index_of(name).ok() };
+    position.map(|position| batch.column(position)).ok_or_else(|| {
+        let columns = crate::error::list(schema.fields().iter().map(|field| field.name()));
+        Error::column(name, format!("is not in the data (columns: {columns})"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::Float64Array;
+    use std::sync::Arc;
+
+    fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
+    }
+
+    #[test]
+    fn columns_are_found_by_name_wherever_they_stand() {
+        let ones: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.5), None]));
+        let batch = batch(vec![("other", ones.clone()), ("x", ones)]);
+        let field = Field { name: "x".into(), column_type: ColumnType::Float };
+        for position in [0, 1, 7] {
+            let Column::Numbers { values, .. } = Column::read(&batch, &field, position).unwrap() else { panic!() };
+            assert!(values[0] == 1.5 && values[1].is_nan());
+        }
+    }
+
+    #[test]
+    fn an_absent_column_is_named_with_those_there_are() {
+        let batch = batch(vec![("y", Arc::new(Float64Array::from(vec![1.0])))]);
+        let field = Field { name: "x".into(), column_type: ColumnType::Float };
+        let message = Column::read(&batch, &field, 0).unwrap_err().to_string();
+        assert_eq!(message, "column `x` is not in the data (columns: `y`)");
+    }
+
+    #[test]
+    fn another_type_is_an_error_that_names_both() {
+        let batch = batch(vec![("x", Arc::new(Float64Array::from(vec![1.0])))]);
+        let field = Field { name: "x".into(), column_type: ColumnType::Int };
+        let message = Column::read(&batch, &field, 0).unwrap_err().to_string();
+        assert_eq!(message, "column `x` is `Float64`; expected `int`, the type it was fitted with");
+    }
+
+    #[test]
+    fn negative_zero_becomes_zero() {
+        assert_eq!(number(-0.0).to_bits(), 0);
+    }
+}

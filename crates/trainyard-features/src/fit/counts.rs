@@ -1,0 +1,235 @@
+//! How often each value occurs.
+
+use crate::column::{Column, texts};
+use crate::hash::{Map, farm_fingerprint64, fingerprint_cat64};
+use arrow::array::Array;
+
+/// Rows by value.
+///
+/// With a limit, values are kept by hash: each time there are more than the limit, those whose hash has one more leading 1
+/// bit go (adaptive sampling; Flajolet, 1990). What is kept, and its counts, do not depend on order or partition.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Counts {
+    kind: ValueKind,
+    numbers: Map<u64, u64>,
+    texts: Map<Box<str>, u64>,
+    limit: usize,
+    level: u32,
+}
+
+/// What the 64 bits of a counted number mean.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum ValueKind {
+    Float,
+    Int,
+    Bool,
+    Id,
+    Text,
+}
+
+impl Counts {
+    /// Counts every value up to `limit` distinct ones, beyond that a sample of them.
+    pub fn new(limit: usize) -> Self {
+        Self { kind: ValueKind::Text, numbers: Map::default(), texts: Map::default(), limit, level: 0 }
+    }
+
+    /// Counts every value.
+    pub fn exact() -> Self {
+        Self::new(usize::MAX)
+    }
+
+    /// Adds the values of a column, all batches of which have the same type.
+    pub fn update(&mut self, column: &Column) {
+        match column {
+            Column::Numbers { values, .. } => {
+                self.kind = ValueKind::Float;
+                let present = values.iter().filter(|value| !value.is_nan());
+                present.for_each(|value| self.add_number(u64::from(value.to_bits()), 1));
+            }
+            Column::Int(array) => {
+                self.kind = ValueKind::Int;
+                array.iter().flatten().for_each(|value| self.add_number(value as u64, 1));
+            }
+            Column::Bool(array) => {
+                self.kind = ValueKind::Bool;
+                let yes = array.true_count() as u64;
+                let no = (array.len() - array.null_count()) as u64 - yes;
+                [(0, no), (1, yes)]
+                    .into_iter()
+                    .filter(|(_, count)| *count > 0)
+                    .for_each(|(v, n)| self.add_number(v, n));
+            }
+            Column::Ids(ids) => {
+                self.kind = ValueKind::Id;
+                ids.ids.iter().for_each(|&id| self.add_number(id, 1));
+            }
+            Column::Text(array) => {
+                self.kind = ValueKind::Text;
+                texts(array).flatten().for_each(|text| self.add_text(text, 1));
+            }
+        }
+    }
+
+    /// Adds the values that another has seen.
+    pub fn merge(&mut self, other: &Self) {
+        if !other.is_empty() {
+            self.kind = other.kind;
+        }
+        if other.level > self.level {
+            self.raise(other.level);
+        }
+        other.numbers.iter().for_each(|(&number, &count)| self.add_number(number, count));
+        other.texts.iter().for_each(|(text, &count)| self.add_text(text, count));
+    }
+
+    /// Number of distinct values; an estimate when there were more than the limit.
+    pub fn distinct(&self) -> u64 {
+        (self.len() as u64) << self.level.min(32)
+    }
+
+    /// Whether every value was kept.
+    pub fn is_exact(&self) -> bool {
+        self.level == 0
+    }
+
+    /// The values by falling count, those of equal count by falling bytes of their text, which is the order of
+    /// `tft.vocabulary` and of Keras' `StringLookup`.
+    pub fn ranked(&self) -> Vec<(String, u64)> {
+        let mut ranked = self.tokens();
+        ranked.sort_unstable_by(|a, b| (b.1, b.0.as_bytes()).cmp(&(a.1, a.0.as_bytes())));
+        ranked
+    }
+
+    /// The values in their own order: numbers by size, text by bytes.
+    pub fn sorted(&self) -> Vec<(String, u64)> {
+        let mut numbers: Vec<(u64, u64)> = self.numbers.iter().map(|(&number, &count)| (number, count)).collect();
+        match self.kind {
+            ValueKind::Int => numbers.sort_unstable_by_key(|(number, _)| *number as i64),
+            ValueKind::Float => numbers.sort_unstable_by(|a, b| float(a.0).total_cmp(&float(b.0))),
+            _ => numbers.sort_unstable(),
+        }
+        let mut texts: Vec<(&str, u64)> = self.texts.iter().map(|(text, &count)| (&**text, count)).collect();
+        texts.sort_unstable();
+        let texts = texts.into_iter().map(|(text, count)| (text.to_string(), count));
+        numbers.into_iter().map(|(number, count)| (self.token(number), count)).chain(texts).collect()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn len(&self) -> usize {
+        self.numbers.len() + self.texts.len()
+    }
+
+    fn tokens(&self) -> Vec<(String, u64)> {
+        let numbers = self.numbers.iter().map(|(&number, &count)| (self.token(number), count));
+        numbers.chain(self.texts.iter().map(|(text, &count)| (text.to_string(), count))).collect()
+    }
+
+    fn token(&self, number: u64) -> String {
+        match self.kind {
+            ValueKind::Float => float(number).to_string(),
+            ValueKind::Int => (number as i64).to_string(),
+            ValueKind::Bool => (number != 0).to_string(),
+            ValueKind::Id | ValueKind::Text => number.to_string(),
+        }
+    }
+
+    fn add_number(&mut self, number: u64, count: u64) {
+        if self.level > 0 && !keeps(self.level, number_hash(number)) {
+            return;
+        }
+        *self.numbers.entry(number).or_default() += count;
+        self.shrink();
+    }
+
+    fn add_text(&mut self, text: &str, count: u64) {
+        if self.level > 0 && !keeps(self.level, farm_fingerprint64(text.as_bytes())) {
+            return;
+        }
+        // A text is copied only when it is new.
+        match self.texts.get_mut(text) {
+            Some(total) => *total += count,
+            None => {
+                self.texts.insert(text.into(), count);
+                self.shrink();
+            }
+        }
+    }
+
+    /// Goes up levels until the limit is kept.
+    fn shrink(&mut self) {
+        while self.len() > self.limit && self.level < 63 {
+            self.raise(self.level + 1);
+        }
+    }
+
+    /// Drops what a level does not keep.
+    fn raise(&mut self, level: u32) {
+        self.level = level;
+        self.numbers.retain(|&number, _| keeps(level, number_hash(number)));
+        self.texts.retain(|text, _| keeps(level, farm_fingerprint64(text.as_bytes())));
+    }
+}
+
+fn float(bits: u64) -> f32 {
+    f32::from_bits(bits as u32)
+}
+
+fn number_hash(number: u64) -> u64 {
+    fingerprint_cat64(0, number)
+}
+
+/// Whether a level keeps values of this hash: the first `level` bits are 0.
+fn keeps(level: u32, hash: u64) -> bool {
+    hash.leading_zeros() >= level
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Int64Array, StringArray};
+
+    fn words(words: &[&str]) -> Column {
+        Column::Text(StringArray::from(words.to_vec()))
+    }
+
+    #[test]
+    fn equal_counts_are_ordered_by_falling_bytes() {
+        let mut counts = Counts::exact();
+        counts.update(&words(&["b", "a", "b", "é", "Z", ""]));
+        let ranked: Vec<String> = counts.ranked().into_iter().map(|(token, _)| token).collect();
+        assert_eq!(ranked, ["b", "é", "a", "Z"]);
+    }
+
+    /// `tft.vocabulary` on ints breaks ties by their text: vocabulary_integration_test.py.
+    #[test]
+    fn ints_of_equal_count_are_ordered_as_text() {
+        let mut counts = Counts::exact();
+        counts.update(&Column::Int(Int64Array::from(vec![111, 2, 3])));
+        assert_eq!(counts.ranked().into_iter().map(|(token, _)| token).collect::<Vec<_>>(), ["3", "2", "111"]);
+        assert_eq!(counts.sorted().into_iter().map(|(token, _)| token).collect::<Vec<_>>(), ["2", "3", "111"]);
+    }
+
+    #[test]
+    fn a_sample_does_not_depend_on_order_or_partition() {
+        let numbers: Vec<i64> = (0..5000).map(|i| i * i % 1711).collect();
+        let (left, right) = numbers.split_at(1000);
+        let (mut whole, mut a, mut b) = (Counts::new(100), Counts::new(100), Counts::new(100));
+        whole.update(&Column::Int(Int64Array::from(numbers.clone())));
+        a.update(&Column::Int(Int64Array::from(left.to_vec())));
+        b.update(&Column::Int(right.iter().rev().copied().collect()));
+        b.merge(&a);
+        assert_eq!(b, whole);
+        assert!(!whole.is_exact());
+    }
+
+    #[test]
+    fn the_number_of_distinct_values_is_estimated_beyond_the_limit() {
+        let mut counts = Counts::new(1000);
+        counts.update(&Column::Int((0..100_000).collect()));
+        let distinct = counts.distinct() as f64;
+        assert!((distinct / 100_000.0 - 1.0).abs() < 0.2, "{distinct}");
+    }
+}

@@ -1,0 +1,94 @@
+//! Mean, deviation, smallest and largest.
+
+use trainyard_graph::ExactSum;
+
+/// Count, sums and range of finite numbers; missing and infinite ones are left out.
+///
+/// The sums are exact, so any order and partition of the rows gives the same bits.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Moments {
+    /// Finite numbers seen.
+    pub count: u64,
+    /// Smallest; infinity when there is none.
+    pub min: f64,
+    /// Largest; minus infinity when there is none.
+    pub max: f64,
+    sum: ExactSum,
+    squares: ExactSum,
+}
+
+impl Default for Moments {
+    fn default() -> Self {
+        let (min, max) = (f64::INFINITY, f64::NEG_INFINITY);
+        Self { count: 0, min, max, sum: ExactSum::default(), squares: ExactSum::default() }
+    }
+}
+
+impl Moments {
+    /// Adds numbers.
+    pub fn update(&mut self, values: &[f64]) {
+        for &value in values.iter().filter(|value| value.is_finite()) {
+            self.count += 1;
+            self.min = self.min.min(value);
+            self.max = self.max.max(value);
+            self.sum.add(value);
+            self.squares.add(value * value);
+        }
+    }
+
+    /// Adds the numbers that another has seen.
+    pub fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.sum.merge(&other.sum);
+        self.squares.merge(&other.squares);
+    }
+
+    /// The mean; 0 of nothing.
+    pub fn mean(&self) -> f64 {
+        if self.count == 0 { 0.0 } else { self.sum.value() / self.count as f64 }
+    }
+
+    /// The deviation `sqrt(E[x²] − E[x]²)`, that of the rows themselves (divided by `n`, not `n − 1`); 0 of nothing, and
+    /// exactly 0 when all are equal.
+    pub fn std(&self) -> f64 {
+        if self.min >= self.max {
+            return 0.0;
+        }
+        let mean = self.mean();
+        (self.squares.value() / self.count as f64 - mean * mean).max(0.0).sqrt()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(values: &[f64], mean: f64, std: f64) {
+        let mut moments = Moments::default();
+        moments.update(values);
+        assert_eq!((moments.mean(), moments.std()), (mean, std));
+    }
+
+    #[test]
+    fn the_deviation_is_the_biased_one() {
+        check(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0], 5.0, 2.0);
+    }
+
+    #[test]
+    fn nothing_has_mean_and_deviation_zero() {
+        check(&[f64::NAN], 0.0, 0.0);
+    }
+
+    #[test]
+    fn equal_numbers_have_no_deviation() {
+        check(&[0.1; 7], 0.1, 0.0);
+    }
+
+    #[test]
+    fn infinite_and_missing_numbers_are_left_out() {
+        check(&[1.0, f64::INFINITY, f64::NAN, 3.0], 2.0, 1.0);
+    }
+}

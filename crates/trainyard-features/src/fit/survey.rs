@@ -1,0 +1,169 @@
+//! What fitting finds out about one column or feature.
+
+use super::counts::Counts;
+use super::moments::Moments;
+use super::quantiles::{Histogram, Quantile, Refinement};
+use crate::column::{Column, texts};
+use crate::op::{Checked, Kind};
+use arrow::array::Array;
+
+/// Distinct values of text and bool columns that statistics count one by one.
+const STATISTICS_VALUES: usize = 1 << 15;
+
+/// Which values to count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Counting {
+    /// None.
+    #[default]
+    Nothing,
+    /// All, or a sample when there are very many.
+    Sample,
+    /// All.
+    All,
+}
+
+/// What must be found out about a column or feature.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Needs {
+    /// Mean, deviation and range.
+    pub moments: bool,
+    /// Quantiles as near as one scan gives them.
+    pub histogram: bool,
+    /// Quantiles that must be exact.
+    pub quantiles: Vec<Quantile>,
+    /// Values.
+    pub counting: Counting,
+}
+
+impl Needs {
+    /// What [`crate::ColumnStatistics`] say of a column.
+    pub fn statistics(kind: Kind) -> Self {
+        let is_number = matches!(kind, Kind::Number | Kind::Int);
+        let counting = if is_number { Counting::Nothing } else { Counting::Sample };
+        Self { moments: is_number, histogram: is_number, quantiles: Vec::new(), counting }
+    }
+
+    /// Whether nothing is needed.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Also what another needs.
+    pub fn merge(&mut self, other: Self) {
+        self.moments |= other.moments;
+        self.histogram |= other.histogram;
+        self.quantiles.extend(other.quantiles);
+        self.counting = self.counting.max(other.counting);
+    }
+}
+
+/// The first scan over a column or feature.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Survey {
+    /// Rows with a value.
+    pub present: u64,
+    /// Rows without one.
+    pub missing: u64,
+    moments: Option<Moments>,
+    histogram: Option<Histogram>,
+    counts: Option<Counts>,
+}
+
+impl Survey {
+    /// Nothing seen yet.
+    pub fn new(needs: &Needs) -> Self {
+        let counts = match needs.counting {
+            Counting::Nothing => None,
+            Counting::Sample => Some(Counts::new(STATISTICS_VALUES)),
+            Counting::All => Some(Counts::exact()),
+        };
+        let histogram = needs.histogram || !needs.quantiles.is_empty();
+        Self {
+            present: 0,
+            missing: 0,
+            moments: needs.moments.then(Moments::default),
+            histogram: histogram.then(Histogram::default),
+            counts,
+        }
+    }
+
+    /// Adds rows.
+    pub fn update(&mut self, column: &Column) {
+        let missing = missing(column) as u64;
+        self.missing += missing;
+        self.present += column.rows() as u64 - missing;
+        if let Some((moments, values)) = self.moments.as_mut().zip(column.as_f64()) {
+            moments.update(&values);
+        }
+        if let Some((histogram, values)) = self.histogram.as_mut().zip(column.as_f32()) {
+            histogram.update(&values);
+        }
+        if let Some(counts) = &mut self.counts {
+            counts.update(column);
+        }
+    }
+
+    /// Adds the rows that another has seen.
+    pub fn merge(&mut self, other: &Self) {
+        self.present += other.present;
+        self.missing += other.missing;
+        if let Some((mine, theirs)) = self.moments.as_mut().zip(other.moments.as_ref()) {
+            mine.merge(theirs);
+        }
+        if let Some((mine, theirs)) = self.histogram.as_mut().zip(other.histogram.as_ref()) {
+            mine.merge(theirs);
+        }
+        if let Some((mine, theirs)) = self.counts.as_mut().zip(other.counts.as_ref()) {
+            mine.merge(theirs);
+        }
+    }
+
+    /// The bins that a second scan must look into.
+    pub fn unresolved(&self, quantiles: &[Quantile]) -> Vec<u16> {
+        self.histogram.as_ref().map(|histogram| histogram.unresolved(quantiles)).unwrap_or_default()
+    }
+}
+
+/// Rows of a column without a value.
+fn missing(column: &Column) -> usize {
+    match column {
+        Column::Numbers { values, .. } => values.iter().filter(|value| value.is_nan()).count(),
+        Column::Int(array) => array.null_count(),
+        Column::Bool(array) => array.null_count(),
+        Column::Text(array) => texts(array).filter(Option::is_none).count(),
+        Column::Ids(ids) => ids.offsets.windows(2).filter(|ends| ends[0] == ends[1]).count(),
+    }
+}
+
+/// Everything known about a column or feature after its scans.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Findings<'a> {
+    /// The first scan.
+    pub survey: &'a Survey,
+    /// The second scan, if one was needed.
+    pub refinement: Option<&'a Refinement>,
+}
+
+impl<'a> Findings<'a> {
+    /// Mean, deviation and range.
+    pub fn moments(&self) -> Checked<&'a Moments> {
+        self.survey.moments.as_ref().ok_or_else(|| "did not ask for moments; please report it".to_string())
+    }
+
+    /// A quantile; `None` when there are no values.
+    pub fn quantile(&self, quantile: Quantile) -> Checked<Option<f32>> {
+        Ok(self.near_quantile(quantile)?.map(|(value, _)| value))
+    }
+
+    /// A quantile and whether it is exact, as it is when the operation asked for it.
+    pub fn near_quantile(&self, quantile: Quantile) -> Checked<Option<(f32, bool)>> {
+        let histogram = self.survey.histogram.as_ref();
+        let histogram = histogram.ok_or_else(|| "did not ask for quantiles; please report it".to_string())?;
+        Ok(histogram.quantile(self.refinement, quantile))
+    }
+
+    /// The values and how often each occurs.
+    pub fn counts(&self) -> Checked<&'a Counts> {
+        self.survey.counts.as_ref().ok_or_else(|| "did not ask for counts; please report it".to_string())
+    }
+}

@@ -1,0 +1,230 @@
+//! A value as its place among the most frequent.
+
+use super::{Args, Checked, Constants, Input, Kernel, Kind, Operation, any_of, one};
+use crate::column::{Column, single_ids, texts};
+use crate::fit::{Counting, Findings, Needs};
+use crate::hash::{Map, farm_fingerprint64, farm_number};
+use serde::{Deserialize, Serialize};
+use trainyard_graph::Ragged;
+
+/// The place of a value among those of the training data, by falling count, those of equal count by falling bytes of their
+/// text. Values that are not among them go to `V + FarmHash64(text) % oov_buckets`, with `V` values in the vocabulary.
+///
+/// Reads text, int, bool and categorical features; ints count as their decimal text. Missing values, and empty text, have no
+/// id; with `missing = "own_id"` they get the last one. Buckets: `V + oov_buckets`, and 1 for missing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Vocabulary {
+    /// How many values to keep at most. By default all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_k: Option<u64>,
+    /// Values in fewer rows are left out. At least 1.
+    pub min_count: u64,
+    /// Ids shared by values that are not in the vocabulary; with 0 these have no id.
+    pub oov_buckets: u64,
+    /// What to do with missing values.
+    pub missing: Missing,
+}
+
+/// What [`Vocabulary`] does with missing values.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// They have no id.
+    #[default]
+    Drop,
+    /// They have an id of their own, the last one.
+    OwnId,
+}
+
+impl Default for Vocabulary {
+    fn default() -> Self {
+        Self { top_k: None, min_count: 1, oov_buckets: 1, missing: Missing::Drop }
+    }
+}
+
+impl Operation for Vocabulary {
+    fn check(&self, inputs: &[Input]) -> Checked<Kind> {
+        any_of(one(inputs)?, &[Kind::Text, Kind::Int, Kind::Bool, Kind::Ids], "text, int, bool or a categorical feature")?;
+        if self.top_k == Some(0) || self.min_count == 0 {
+            return Err("`top_k` and `min_count` must be at least 1".to_string());
+        }
+        super::check_buckets("oov_buckets", self.oov_buckets.max(1))?;
+        Ok(Kind::Ids)
+    }
+
+    fn needs(&self) -> Needs {
+        Needs { counting: Counting::All, ..Needs::default() }
+    }
+
+    fn fit(&self, findings: &Findings<'_>) -> Checked<Constants> {
+        let ranked = findings.counts()?.ranked().into_iter();
+        let kept = ranked.take_while(|(_, count)| *count >= self.min_count);
+        let top_k = self.top_k.and_then(|top_k| usize::try_from(top_k).ok()).unwrap_or(usize::MAX);
+        Ok(Constants::with_tokens(kept.take(top_k).map(|(token, _)| token).collect()))
+    }
+
+    fn build(&self, constants: &Constants, inputs: &[Input]) -> Checked<Kernel> {
+        let tokens = constants.tokens()?;
+        let own_id = self.missing == Missing::OwnId;
+        let known = tokens.len() as u64;
+        let buckets = known + self.oov_buckets + u64::from(own_id);
+        if buckets == 0 {
+            return Err(format!(
+                "the vocabulary is empty: no value is in {} rows; lower `min_count` or set `oov_buckets` to 1",
+                self.min_count
+            ));
+        }
+        let oov = Oov { known, buckets: self.oov_buckets };
+        let missing = own_id.then_some(buckets - 1);
+        match one(inputs)?.kind {
+            Kind::Text => {
+                let ids = unique(tokens, |token| Some(Box::<str>::from(token)))?;
+                Ok(Kernel::new(buckets, move |args: Args<'_>| text_ids(args, &ids, oov, missing)))
+            }
+            kind => {
+                let ids = unique(tokens, |token| number(token, kind))?;
+                let oov_id = move |word: u64| oov.id(hash(word, kind));
+                let id = move |word: u64| ids.get(&word).copied().or_else(|| oov_id(word));
+                Ok(Kernel::new(buckets, move |args: Args<'_>| number_ids(args, &id, missing)))
+            }
+        }
+    }
+}
+
+/// The ids of values that are not in the vocabulary.
+#[derive(Debug, Clone, Copy)]
+struct Oov {
+    known: u64,
+    buckets: u64,
+}
+
+impl Oov {
+    fn id(self, hash: u64) -> Option<u64> {
+        (self.buckets > 0).then(|| self.known + hash % self.buckets)
+    }
+}
+
+fn text_ids(args: Args<'_>, ids: &Map<Box<str>, u64>, oov: Oov, missing: Option<u64>) -> Checked<Column> {
+    let Column::Text(array) = args.column(0)? else { return Err("input is not text; please report it".to_string()) };
+    let id = |text: &str| ids.get(text).copied().or_else(|| oov.id(farm_fingerprint64(text.as_bytes())));
+    Ok(Column::Ids(single_ids(args.rows, texts(array).map(|text| text.map_or(missing, id)))))
+}
+
+fn number_ids(args: Args<'_>, id: &impl Fn(u64) -> Option<u64>, missing: Option<u64>) -> Checked<Column> {
+    Ok(Column::Ids(match args.column(0)? {
+        Column::Int(array) => {
+            single_ids(args.rows, array.iter().map(|value| value.map_or(missing, |value| id(value as u64))))
+        }
+        Column::Bool(array) => {
+            single_ids(args.rows, array.iter().map(|value| value.map_or(missing, |value| id(u64::from(value)))))
+        }
+        Column::Ids(rows) => {
+            let mut ragged = Ragged::new();
+            for row in 0..rows.rows() {
+                let row = rows.row(row);
+                ragged.ids.extend(row.iter().filter_map(|&word| id(word)));
+                ragged.ids.extend(missing.filter(|_| row.is_empty()));
+                ragged.offsets.push(ragged.ids.len() as u32);
+            }
+            ragged
+        }
+        _ => return Err("input is not categorical; please report it".to_string()),
+    }))
+}
+
+/// The 64 bits that stand for a token of ints, bools or ids.
+fn number(token: &str, kind: Kind) -> Option<u64> {
+    match kind {
+        Kind::Int => token.parse::<i64>().ok().map(|value| value as u64),
+        Kind::Bool => token.parse::<bool>().ok().map(u64::from),
+        _ => token.parse().ok(),
+    }
+}
+
+/// The FarmHash of the text of such a token.
+fn hash(word: u64, kind: Kind) -> u64 {
+    match kind {
+        Kind::Bool => farm_fingerprint64((word != 0).to_string().as_bytes()),
+        Kind::Int => farm_number(word as i64),
+        _ => farm_fingerprint64(word.to_string().as_bytes()),
+    }
+}
+
+/// Numbers the tokens; those from a damaged file may be wrong or repeat.
+fn unique<K: std::hash::Hash + Eq>(tokens: &[String], key: impl Fn(&str) -> Option<K>) -> Checked<Map<K, u64>> {
+    let mut ids = Map::with_capacity_and_hasher(tokens.len(), Default::default());
+    for (token, id) in tokens.iter().zip(0..) {
+        let key = key(token).ok_or_else(|| format!("fitted token `{token}` is not of the type of the input"))?;
+        if ids.insert(key, id).is_some() {
+            return Err(format!("fitted token `{token}` is there twice"));
+        }
+    }
+    Ok(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::op::testing::*;
+
+    #[track_caller]
+    fn check(parameters: &str, training: &[&str], applied: &[&str], expected: &[&[u64]], buckets: u64) {
+        let spec = format!("[x]\nop = 'vocabulary'\n{parameters}");
+        check_applied_ids(&spec, vec![("x", texts(training))], vec![("x", texts(applied))], expected, buckets);
+    }
+
+    #[test]
+    fn frequent_values_come_first_and_ties_fall_by_bytes() {
+        check("", &["b", "a", "c", "c", "-"], &["c", "b", "a", "z", "-", ""], &[&[0], &[1], &[2], &[3], &[], &[]], 4);
+    }
+
+    #[test]
+    fn rare_values_and_those_beyond_top_k_are_unknown() {
+        check("min_count = 2", &["a", "a", "b"], &["a", "b"], &[&[0], &[1]], 2);
+        check("top_k = 1", &["a", "a", "b"], &["a", "b"], &[&[0], &[1]], 2);
+    }
+
+    #[test]
+    fn unknown_values_without_a_bucket_have_no_id() {
+        check("oov_buckets = 0", &["a", "b"], &["b", "z"], &[&[0], &[]], 2);
+    }
+
+    /// `tft.compute_and_apply_vocabulary` with `num_oov_buckets`: `V + Fingerprint64(text) % n`. FarmHash of "Cat" is 4 mod 17.
+    #[test]
+    fn several_buckets_are_chosen_by_farm_hash() {
+        check("oov_buckets = 17", &["a", "b"], &["Cat", "Dog"], &[&[2 + 4], &[2 + 12]], 19);
+    }
+
+    #[test]
+    fn missing_gets_the_last_id_on_request() {
+        check("missing = 'own_id'", &["a"], &["a", "-", "z"], &[&[0], &[2], &[1]], 3);
+    }
+
+    #[test]
+    fn ints_and_bools_have_vocabularies_too() {
+        let spec = "[x]\nop = 'vocabulary'";
+        check_ids(spec, vec![("x", ints(&[Some(7), Some(-1), Some(7), None]))], &[&[0], &[1], &[0], &[]], 3);
+        check_ids(spec, vec![("x", bools(&[Some(true), Some(false), Some(false)]))], &[&[1], &[0], &[0]], 3);
+    }
+
+    #[test]
+    fn ids_of_another_feature_are_ranked_anew() {
+        let spec = "[h]\nop = 'bucketize'\ninput = 'x'\nboundaries = [1, 2, 3]\n[v]\nop = 'vocabulary'\ninput = 'h'";
+        check_ids(spec, vec![("x", floats(&[2.5, 0.0, 2.5]))], &[&[0], &[1], &[0]], 3);
+    }
+
+    #[test]
+    fn floats_are_refused_with_two_ways_out() {
+        check_error(
+            "[x]\nop = 'vocabulary'",
+            vec![("x", floats(&[1.0]))],
+            "but column `x` is numeric; bucketize it, or declare its type: `[data.types]` `x = \"int\"` or `\"text\"`",
+        );
+    }
+
+    #[test]
+    fn an_empty_vocabulary_without_buckets_is_an_error() {
+        let spec = "[x]\nop = 'vocabulary'\nmin_count = 3\noov_buckets = 0";
+        check_error(spec, vec![("x", texts(&["a", "b"]))], "the vocabulary is empty: no value is in 3 rows");
+    }
+}

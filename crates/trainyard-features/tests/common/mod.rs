@@ -1,0 +1,184 @@
+//! A table of all column types and features of all operations, which several tests share.
+
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
+use arrow::record_batch::RecordBatch;
+use proptest::prelude::*;
+use std::sync::Arc;
+use trainyard_features::{ColumnType, Features, FittedFeatures, LabelSpec, LabelTask, Schema};
+
+/// A row: two floats, an int, a bool, two texts, the label and the weight.
+pub type Row = (Option<f64>, Option<f64>, Option<i64>, Option<bool>, Option<String>, Option<String>, bool, u8);
+
+pub const SPECS: &str = r#"
+    [numeric]
+    op = "numeric"
+    input = "x"
+    [sql]
+    op = "sql"
+    expr = "CASE WHEN x > y THEN x / y WHEN n IS NULL THEN hypot(x, y) ELSE coalesce(x, y, n) % 3 END"
+    [impute]
+    op = "impute"
+    strategy = "median"
+    indicator = true
+    input = "x"
+    [mode]
+    op = "impute"
+    strategy = "most_frequent"
+    input = "n"
+    [clipped]
+    op = "clip"
+    lower_quantile = 0.1
+    upper_quantile = 0.9
+    input = "x"
+    [log1p]
+    op = "log1p"
+    input = "y"
+    [z_score]
+    op = "z_score"
+    input = "clipped"
+    [z_again]
+    op = "z_score"
+    input = "z_score"
+    output = true
+    [min_max]
+    op = "min_max"
+    input = "n"
+    [fifths]
+    op = "bucketize"
+    quantiles = 5
+    input = "y"
+    output = true
+    [z_fifths]
+    op = "bucketize"
+    quantiles = 5
+    input = "z_again"
+    [uniform]
+    op = "bucketize"
+    uniform = 3
+    input = "sql"
+    [city]
+    op = "vocabulary"
+    min_count = 2
+    oov_buckets = 3
+    output = true
+    [n_vocabulary]
+    op = "vocabulary"
+    top_k = 4
+    missing = "own_id"
+    input = "n"
+    [fifths_vocabulary]
+    op = "vocabulary"
+    input = "fifths"
+    [identity]
+    op = "identity"
+    buckets = 2
+    input = "yes"
+    output = true
+    [hash]
+    op = "hash"
+    buckets = 50
+    input = "time"
+    [hash_n]
+    op = "hash"
+    buckets = 50
+    salt = [1, 2]
+    input = "n"
+    [cross]
+    op = "cross"
+    inputs = ["city", "fifths", "identity"]
+    buckets = 100
+    [one_hot]
+    op = "one_hot"
+    input = "city"
+    [hour]
+    op = "time_part"
+    part = "hour"
+    input = "time"
+    [month]
+    op = "time_part"
+    part = "month"
+    input = "n"
+    [cyclic]
+    op = "cyclic"
+    period = 24
+    input = "hour"
+    [haversine]
+    op = "haversine"
+    inputs = ["x", "y", "y", "x"]
+"#;
+
+pub fn schema() -> Schema {
+    Schema::new([
+        ("x", ColumnType::Float),
+        ("y", ColumnType::Float),
+        ("n", ColumnType::Int),
+        ("yes", ColumnType::Bool),
+        ("city", ColumnType::Text),
+        ("time", ColumnType::Text),
+        ("answer", ColumnType::Text),
+        ("weight", ColumnType::Float),
+    ])
+}
+
+/// The first two rows have different labels, so that there is something to learn.
+pub fn table() -> impl Strategy<Value = Vec<Row>> {
+    let float = || {
+        prop_oneof![
+            4 => (-1e3..1e3).prop_map(Some),
+            2 => (-3i32..3).prop_map(|n| Some(f64::from(n))),
+            1 => prop_oneof![Just(None), Just(Some(f64::NAN)), Just(Some(f64::INFINITY)), Just(Some(-0.0))],
+        ]
+    };
+    let int = prop_oneof![4 => (-3i64..9).prop_map(Some), 1 => any::<i64>().prop_map(Some), 1 => Just(None)];
+    let text = prop::option::of("[a-cé]{0,2}");
+    let time = prop::option::of(prop_oneof!["20[0-9]{2}-0[1-9]-1[0-9] 1[0-9]:[0-5][0-9]:00", Just("soon".to_string())]);
+    let row = (float(), float(), int, any::<Option<bool>>(), text, time, any::<bool>(), any::<u8>());
+    prop::collection::vec(row, 2..60).prop_map(|mut rows| {
+        rows[0].6 = false;
+        rows[1].6 = true;
+        rows
+    })
+}
+
+pub fn batch(rows: &[Row]) -> RecordBatch {
+    let columns: [(&str, ArrayRef); 8] = [
+        ("x", Arc::new(rows.iter().map(|row| row.0).collect::<Float64Array>())),
+        ("y", Arc::new(rows.iter().map(|row| row.1).collect::<Float64Array>())),
+        ("n", Arc::new(rows.iter().map(|row| row.2).collect::<Int64Array>())),
+        ("yes", Arc::new(rows.iter().map(|row| row.3).collect::<BooleanArray>())),
+        ("city", Arc::new(rows.iter().map(|row| row.4.clone()).collect::<StringArray>())),
+        ("time", Arc::new(rows.iter().map(|row| row.5.clone()).collect::<StringArray>())),
+        ("answer", Arc::new(rows.iter().map(|row| Some(if row.6 { "yes" } else { "no" })).collect::<StringArray>())),
+        ("weight", Arc::new(rows.iter().map(|row| Some(f64::from(row.7))).collect::<Float64Array>())),
+    ];
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap()
+}
+
+pub fn features() -> Features {
+    let label = LabelSpec::new("answer", LabelTask::Binary);
+    Features::new(toml::from_str(SPECS).unwrap(), &schema(), Some(label), Some("weight".to_string())).unwrap()
+}
+
+/// Fits on partitions, each a list of batches, merged from the last to the first when `reversed`.
+pub fn fit(partitions: &[Vec<RecordBatch>], reversed: bool) -> FittedFeatures {
+    let mut fitting = features().fit();
+    while !fitting.finished() {
+        let mut collectors: Vec<_> = partitions
+            .iter()
+            .map(|batches| {
+                let mut collector = fitting.collector();
+                batches.iter().for_each(|batch| collector.update(batch).unwrap());
+                collector
+            })
+            .collect();
+        if reversed {
+            collectors.reverse();
+        }
+        let merged = collectors.into_iter().reduce(|mut merged, collector| {
+            merged.merge(collector);
+            merged
+        });
+        fitting.absorb(merged.unwrap()).unwrap();
+    }
+    fitting.finish().unwrap()
+}

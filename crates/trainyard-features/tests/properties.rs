@@ -1,0 +1,84 @@
+//! What holds for any table: how rows are cut into partitions, batches and requests changes nothing.
+
+mod common;
+
+use arrow::record_batch::RecordBatch;
+use common::{batch, fit, table};
+use proptest::prelude::*;
+use trainyard_features::{Batch, FittedFeatures};
+use trainyard_graph::Ragged;
+
+/// Everything in a batch as integers, so that comparing is comparing bits.
+fn bits(batch: &Batch) -> (Vec<u32>, Vec<Vec<Vec<u64>>>, Vec<u32>, Vec<u32>) {
+    let floats = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect();
+    let rows = |ids: &Ragged| (0..ids.rows()).map(|row| ids.row(row).to_vec()).collect();
+    (floats(&batch.numeric), batch.ids.iter().map(rows).collect(), floats(&batch.labels), floats(&batch.weights))
+}
+
+/// Row after row, put together again.
+fn one_by_one(fitted: &FittedFeatures, rows: &RecordBatch) -> Batch {
+    let mut whole = Batch { ids: vec![Ragged::new(); fitted.encoding().categorical.len()], ..Batch::default() };
+    for row in 0..rows.num_rows() {
+        let part = fitted.transform_labelled(&rows.slice(row, 1)).unwrap();
+        whole.rows += part.rows;
+        whole.numeric.extend(part.numeric);
+        whole.ids.iter_mut().zip(&part.ids).for_each(|(whole, part)| whole.push_row(part.row(0)));
+        whole.labels.extend(part.labels);
+        whole.weights.extend(part.weights);
+    }
+    whole
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn fitting_gives_the_same_bytes_for_any_partition(
+        rows in table(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+        reversed in any::<bool>(),
+    ) {
+        let whole = fit(&[vec![batch(&rows)]], false);
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(rows.len())).collect();
+        cuts.extend([0, rows.len()]);
+        cuts.sort_unstable();
+        let partitions: Vec<_> = cuts
+            .windows(2)
+            .map(|ends| rows[ends[0]..ends[1]].rchunks(7).map(batch).collect::<Vec<_>>())
+            .collect();
+        let parts = fit(&partitions, reversed);
+        prop_assert_eq!(parts.to_json(), whole.to_json());
+        prop_assert_eq!(parts.fingerprint(), whole.fingerprint());
+    }
+
+    #[test]
+    fn a_batch_is_its_rows_one_by_one(rows in table(), others in table()) {
+        let fitted = fit(&[vec![batch(&rows)]], false);
+        for rows in [batch(&rows), batch(&others)] {
+            let whole = fitted.transform_labelled(&rows).unwrap();
+            prop_assert_eq!(bits(&whole), bits(&one_by_one(&fitted, &rows)));
+        }
+    }
+
+    #[test]
+    fn what_is_read_from_json_transforms_alike(rows in table(), others in table()) {
+        let fitted = fit(&[vec![batch(&rows)]], false);
+        let read = FittedFeatures::from_json(&fitted.to_json()).unwrap();
+        prop_assert_eq!(read.to_json(), fitted.to_json());
+        prop_assert_eq!(read.statistics(), fitted.statistics());
+        let others = batch(&others);
+        prop_assert_eq!(bits(&read.transform(&others).unwrap()), bits(&fitted.transform(&others).unwrap()));
+    }
+
+    #[test]
+    fn every_id_is_below_its_buckets_and_every_number_finite(rows in table(), others in table()) {
+        let fitted = fit(&[vec![batch(&rows)]], false);
+        let batch = fitted.transform(&batch(&others)).unwrap();
+        prop_assert!(batch.numeric.iter().all(|value| value.is_finite()));
+        prop_assert_eq!(batch.numeric.len(), batch.rows * fitted.encoding().numeric_width());
+        for (ids, feature) in batch.ids.iter().zip(&fitted.encoding().categorical) {
+            prop_assert!(ids.ids.iter().all(|id| *id < feature.buckets), "{}", feature.name);
+            prop_assert_eq!(ids.rows(), batch.rows);
+        }
+    }
+}
