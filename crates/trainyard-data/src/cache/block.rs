@@ -1,0 +1,147 @@
+//! Rows as they lie in the file, read by index.
+
+use arrow::array::{Array, ArrayRef, FixedSizeListArray, Float32Array, ListArray};
+use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{Float32Type, UInt32Type, UInt64Type};
+use arrow::record_batch::RecordBatch;
+use trainyard_features::Batch;
+use trainyard_graph::Ragged;
+
+use super::layout::{IdsLayout, Layout, numbers};
+use crate::Result;
+use crate::ordered::internal;
+
+/// A block of rows in the memory it was read into.
+#[derive(Debug)]
+pub(crate) struct Block {
+    rows: usize,
+    numeric_width: usize,
+    numeric: ScalarBuffer<f32>,
+    ids: Vec<Ids>,
+    labels: ScalarBuffer<f32>,
+    weights: ScalarBuffer<f32>,
+}
+
+/// The ids of one feature.
+#[derive(Debug)]
+struct Ids {
+    values: Values,
+    /// Where the rows start; without it each row has its own place in `values`.
+    offsets: Option<OffsetBuffer<i32>>,
+    /// Which of these places hold an id, if not all do.
+    present: Option<NullBuffer>,
+    weights: Option<ScalarBuffer<f32>>,
+}
+
+#[derive(Debug)]
+enum Values {
+    Narrow(ScalarBuffer<u32>),
+    Wide(ScalarBuffer<u64>),
+}
+
+impl Block {
+    /// Looks into a record batch of this layout.
+    pub(super) fn new(layout: &Layout, batch: &RecordBatch) -> Result<Self> {
+        let mut columns = batch.columns().iter();
+        let mut next = || columns.next().ok_or_else(|| internal("a cache has fewer columns than its layout says"));
+        let numeric = if layout.numeric_width > 0 { fixed_list(next()?)? } else { Vec::new().into() };
+        let mut ids = Vec::new();
+        for layout in &layout.ids {
+            let column = next()?;
+            let weights = if layout.weighted { Some(next()?) } else { None };
+            ids.push(Ids::new(layout, column, weights)?);
+        }
+        let mut plain = |present| if present { floats(next()?) } else { Ok(Vec::new().into()) };
+        let (labels, weights) = (plain(layout.labels)?, plain(layout.weights)?);
+        Ok(Self { rows: batch.num_rows(), numeric_width: layout.numeric_width, numeric, ids, labels, weights })
+    }
+
+    /// Number of categorical features.
+    pub(crate) fn n_ids(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The numbers of a row.
+    pub(crate) fn numeric(&self, row: usize) -> &[f32] {
+        &self.numeric[row * self.numeric_width..(row + 1) * self.numeric_width]
+    }
+
+    /// The label of a row, if there are labels.
+    pub(crate) fn label(&self, row: usize) -> Option<f32> {
+        self.labels.get(row).copied()
+    }
+
+    /// The weight of a row, if there are weights.
+    pub(crate) fn weight(&self, row: usize) -> Option<f32> {
+        self.weights.get(row).copied()
+    }
+
+    /// Adds the ids that a row has of a feature to `ragged`.
+    pub(crate) fn push_ids(&self, feature: usize, row: usize, ragged: &mut Ragged) {
+        let ids = &self.ids[feature];
+        let places = ids.places(row);
+        match &ids.values {
+            Values::Narrow(values) => ragged.ids.extend(values[places.clone()].iter().map(|&id| u64::from(id))),
+            Values::Wide(values) => ragged.ids.extend_from_slice(&values[places.clone()]),
+        }
+        if let Some(weights) = &ids.weights {
+            ragged.weights.get_or_insert_default().extend_from_slice(&weights[places]);
+        }
+        ragged.offsets.push(ragged.ids.len() as u32);
+    }
+
+    /// All rows.
+    pub(super) fn to_batch(&self) -> Batch {
+        let mut ids = vec![Ragged::new(); self.ids.len()];
+        for (feature, ragged) in ids.iter_mut().enumerate() {
+            (0..self.rows).for_each(|row| self.push_ids(feature, row, ragged));
+        }
+        let (numeric, labels, weights) = (self.numeric.to_vec(), self.labels.to_vec(), self.weights.to_vec());
+        Batch { rows: self.rows, numeric, ids, labels, weights }
+    }
+}
+
+impl Ids {
+    fn new(layout: &IdsLayout, column: &ArrayRef, weights: Option<&ArrayRef>) -> Result<Self> {
+        if !layout.many {
+            let values = Values::new(layout, column)?;
+            return Ok(Self { values, offsets: None, present: column.nulls().cloned(), weights: None });
+        }
+        let column = list(column)?;
+        let weights = weights.map(|weights| floats(list(weights)?.values())).transpose()?;
+        let values = Values::new(layout, column.values())?;
+        Ok(Self { values, offsets: Some(column.offsets().clone()), present: None, weights })
+    }
+
+    /// Where the ids of a row are.
+    fn places(&self, row: usize) -> std::ops::Range<usize> {
+        match (&self.offsets, &self.present) {
+            (Some(offsets), _) => offsets[row] as usize..offsets[row + 1] as usize,
+            (None, Some(present)) if present.is_null(row) => row..row,
+            (None, _) => row..row + 1,
+        }
+    }
+}
+
+impl Values {
+    fn new(layout: &IdsLayout, column: &dyn Array) -> Result<Self> {
+        if layout.wide {
+            return Ok(Values::Wide(numbers::<UInt64Type>(column)?.values().clone()));
+        }
+        Ok(Values::Narrow(numbers::<UInt32Type>(column)?.values().clone()))
+    }
+}
+
+fn floats(column: &ArrayRef) -> Result<ScalarBuffer<f32>> {
+    let column: &Float32Array = numbers::<Float32Type>(column)?;
+    Ok(column.values().clone())
+}
+
+fn fixed_list(column: &ArrayRef) -> Result<ScalarBuffer<f32>> {
+    let column = column.as_any().downcast_ref::<FixedSizeListArray>();
+    floats(column.ok_or_else(|| internal("the numbers of a cache are no list"))?.values())
+}
+
+fn list(column: &ArrayRef) -> Result<&ListArray> {
+    column.as_any().downcast_ref().ok_or_else(|| internal("ids of a cache are no list"))
+}

@@ -1,0 +1,261 @@
+//! What can go wrong between a file and a batch.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use trainyard_features::ColumnType;
+
+/// The result of this crate's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Where in a file a row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A line of a text file, counted from 1 as editors do; of a row over several lines, the first.
+    Line(u64),
+    /// A row of a file that has no lines, counted from 1.
+    Row(u64),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Line(number) => write!(f, "line {number}"),
+            Place::Row(number) => write!(f, "row {number}"),
+        }
+    }
+}
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    Io {
+        /// What was tried: "open", "read".
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// A path, directory or pattern of the configuration gives no file.
+    #[error("`{path}` {problem}; correct `path` in `[data]`")]
+    NoFile {
+        /// As configured.
+        path: String,
+        /// What was found in place of a file.
+        problem: String,
+    },
+    /// A setting that cannot be.
+    #[error("`{setting}` {problem}")]
+    Config {
+        /// The setting's name.
+        setting: &'static str,
+        /// What is wrong with it and how to fix it.
+        problem: String,
+    },
+    /// The first bytes of a file are not those of its format.
+    #[error("`{}` {problem}", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead and how to fix it.
+        problem: String,
+    },
+    /// A file without the line that names its columns.
+    #[error("`{}` is empty, a line of column names was expected; remove the file, or set `header = false` and `columns`", path.display())]
+    EmptyFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No row in any file.
+    #[error("there are no rows to read in {files} ({skipped} were skipped)")]
+    NoRows {
+        /// The files, shortened.
+        files: String,
+        /// Rows skipped because they could not be read.
+        skipped: u64,
+    },
+    /// A column that is needed is not in the data.
+    #[error("`{}` has no column `{column}`{suggestion} (columns: {columns})", path.display())]
+    MissingColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column that is needed.
+        column: String,
+        /// The columns that are there, shortened.
+        columns: String,
+        /// The nearest name as a question, or nothing.
+        suggestion: String,
+    },
+    /// Two columns have one name.
+    #[error("`{}` names column `{column}` twice; rename one, or set `header = false` and give `columns`", path.display())]
+    DuplicateColumn {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        column: String,
+    },
+    /// A column of a type that no feature reads.
+    #[error(
+        "column `{column}` of `{}` has the type `{data_type}`, which is none of numbers, text, booleans, dates and times; convert it", path.display()
+    )]
+    UnsupportedType {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// Arrow's name of the type.
+        data_type: String,
+    },
+    /// A row with more or fewer fields than there are columns.
+    #[error("{place} of `{}` has {found} fields, expected {expected}{hint}", path.display())]
+    Ragged {
+        /// The file.
+        path: PathBuf,
+        /// The row.
+        place: Place,
+        /// Fields in the row.
+        found: usize,
+        /// Columns in the header.
+        expected: usize,
+        /// How to fix it.
+        hint: String,
+    },
+    /// A value that is not of its column's type.
+    #[error("{place} of `{}`, column `{column}`: `{text}` is not {expected}; {hint}", path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The row.
+        place: Place,
+        /// The column.
+        column: String,
+        /// The value, shortened.
+        text: Box<str>,
+        /// What was expected, in words.
+        expected: &'static str,
+        /// How to fix it.
+        hint: Box<str>,
+    },
+    /// A field or a line so long that the file cannot be what it is taken for.
+    #[error("line {line} of `{}` has {what}; is a quote never closed, or is this not a CSV file? (`quotes = false` reads quotes as text)", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Where the row starts.
+        line: u64,
+        /// What is too long, and the limit.
+        what: String,
+    },
+    /// A quote that is open at the end of the file.
+    #[error("the row at line {line} of `{}` opens a quote that is never closed; close it, or set `quotes = false` when quotes are plain text", path.display())]
+    OpenQuote {
+        /// The file.
+        path: PathBuf,
+        /// Where the row starts.
+        line: u64,
+    },
+    /// A cache that is not whole.
+    #[error("the cache `{}` is damaged: {problem}; delete it, and it will be built again", path.display())]
+    DamagedCache {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        problem: String,
+    },
+    /// A cache that other features wrote.
+    #[error("the cache `{}` was written for other features (fingerprint {found}, expected {expected}); delete it, and it will be built again", path.display())]
+    StaleCache {
+        /// The file.
+        path: PathBuf,
+        /// The fingerprint in the file.
+        found: String,
+        /// The fingerprint asked for.
+        expected: String,
+    },
+    /// Features could not be fitted or applied.
+    #[error(transparent)]
+    Features(#[from] trainyard_features::Error),
+    /// DataFusion failed on a file.
+    #[error("cannot read `{}`: {source}", path.display())]
+    DataFusion {
+        /// The file.
+        path: PathBuf,
+        /// DataFusion's error.
+        source: Box<datafusion::error::DataFusionError>,
+    },
+    /// Arrow failed.
+    #[error(transparent)]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// An invariant of this crate does not hold.
+    #[error("internal error: {problem}; please report it")]
+    Internal {
+        /// What does not hold.
+        problem: String,
+    },
+}
+
+impl Error {
+    /// Makes an `Io` error of an operating system's error.
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
+        let path = path.into();
+        move |source| Error::Io { action, path, source }
+    }
+
+    /// Whether the error is about one row, so that `on_error = "skip"` may pass over it.
+    pub(crate) fn concerns_one_row(&self) -> bool {
+        matches!(self, Error::Ragged { .. } | Error::Value { .. })
+    }
+}
+
+/// A type in words, as in "expected a whole number".
+pub(crate) fn in_words(column_type: ColumnType) -> &'static str {
+    match column_type {
+        ColumnType::Float => "a number",
+        ColumnType::Int => "a whole number of 64 bits",
+        ColumnType::Text => "text in UTF-8",
+        ColumnType::Bool => "`true` or `false`",
+    }
+}
+
+/// A value as it is shown in a message: at most 60 characters, on one line.
+pub(crate) fn shortened(bytes: &[u8]) -> String {
+    const LONGEST: usize = 60;
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * LONGEST)]);
+    let plain = |c: char| if c.is_control() { c.escape_default().collect() } else { String::from(c) };
+    let mut shown: String = text.chars().take(LONGEST).map(plain).collect();
+    if text.chars().count() > LONGEST || bytes.len() > 4 * LONGEST {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Names as they are listed in a message: at most 40 of them.
+pub(crate) fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const MOST: usize = 40;
+    let more = names.len().saturating_sub(MOST);
+    let shown = names.take(MOST).collect::<Vec<_>>().join(", ");
+    if more == 0 { shown } else { format!("{shown}, and {more} more") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_value_is_shortened_and_stays_on_one_line() {
+        assert_eq!(shortened(b"a\nb"), "a\\nb");
+        assert_eq!(shortened("é".repeat(70).as_bytes()), "é".repeat(60) + "…");
+        assert_eq!(shortened(b"\xff"), "\u{fffd}");
+    }
+
+    #[test]
+    fn many_names_are_counted() {
+        let names: Vec<String> = (0..42).map(|i| i.to_string()).collect();
+        assert!(listed(names.iter().map(String::as_str)).ends_with("38, 39, and 2 more"));
+        assert_eq!(listed(["a", "b"].into_iter()), "a, b");
+    }
+}

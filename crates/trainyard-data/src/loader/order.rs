@@ -1,0 +1,190 @@
+//! The order of an epoch.
+
+use trainyard_graph::random;
+
+use super::config::LoaderConfig;
+use super::permutation::Permutation;
+use crate::cache::Cache;
+use crate::source::BATCH_ROWS;
+
+/// Blocks of a group when rows keep their order.
+const UNSHUFFLED_BLOCKS: usize = 4;
+
+/// Which blocks make up the groups of an epoch, and in which order the rows of a group come.
+#[derive(Debug, Clone)]
+pub(super) struct Order {
+    seed: u64,
+    shuffle: bool,
+    /// Rows of each block in the file.
+    block_rows: Vec<u32>,
+    groups: usize,
+}
+
+/// A row of a group: the place of its block in the group, and its place in the block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pick(u32);
+
+/// Bits for a place in a block.
+const ROW_BITS: u32 = BATCH_ROWS.trailing_zeros();
+const _: () = assert!(BATCH_ROWS.is_power_of_two(), "a place in a block takes `ROW_BITS` bits");
+
+impl Pick {
+    pub(super) fn block(self) -> usize {
+        (self.0 >> ROW_BITS) as usize
+    }
+
+    pub(super) fn row(self) -> usize {
+        (self.0 & (BATCH_ROWS as u32 - 1)) as usize
+    }
+}
+
+impl Order {
+    /// The order of the rows of `cache`.
+    pub(super) fn new(cache: &Cache, config: &LoaderConfig) -> Self {
+        let block_rows = (0..cache.blocks()).map(|block| cache.block_rows(block) as u32).collect();
+        let rows = (config.shuffle_rows as u64).min(config.shuffle_bytes / cache.row_bytes().max(1));
+        Self::of_blocks(block_rows, config, rows)
+    }
+
+    fn of_blocks(block_rows: Vec<u32>, config: &LoaderConfig, group_rows: u64) -> Self {
+        let most = 1 << (u32::BITS - ROW_BITS);
+        let blocks = if config.shuffle {
+            group_rows.div_ceil(BATCH_ROWS as u64).clamp(1, most) as usize
+        } else {
+            UNSHUFFLED_BLOCKS
+        };
+        let groups = block_rows.len().div_ceil(blocks);
+        Self { seed: config.seed, shuffle: config.shuffle, block_rows, groups }
+    }
+
+    /// Number of groups of an epoch.
+    pub(super) fn groups(&self) -> usize {
+        self.groups
+    }
+
+    /// The blocks of a group. Groups are of equal size, give or take a block, so that no rows are left for a small last one.
+    pub(super) fn blocks(&self, epoch: u64, group: usize) -> Vec<usize> {
+        let n = self.block_rows.len();
+        let places = group * n / self.groups..(group + 1) * n / self.groups;
+        if !self.shuffle {
+            return places.collect();
+        }
+        let permutation = Permutation::new(n as u64, random::stream(self.seed, &format!("loader/{epoch}")));
+        places.map(|place| permutation.get(place as u64) as usize).collect()
+    }
+
+    /// The rows of a group of these blocks in the order in which they come.
+    pub(super) fn picks(&self, epoch: u64, group: usize, blocks: &[usize]) -> Vec<Pick> {
+        let mut picks = Vec::with_capacity(self.rows(blocks) as usize);
+        for (place, &block) in blocks.iter().enumerate() {
+            picks.extend((0..self.block_rows[block]).map(|row| Pick((place as u32) << ROW_BITS | row)));
+        }
+        if self.shuffle {
+            shuffle(&mut picks, random::stream(self.seed, &format!("loader/{epoch}/{group}")));
+        }
+        picks
+    }
+
+    /// The group that a position in an epoch lies in, and the rows of it that lie before; the number of groups at the end.
+    pub(super) fn locate(&self, epoch: u64, position: u64) -> (usize, u64) {
+        let mut before = position;
+        for group in 0..self.groups {
+            let rows = self.rows(&self.blocks(epoch, group));
+            if before < rows {
+                return (group, before);
+            }
+            before -= rows;
+        }
+        (self.groups, 0)
+    }
+
+    fn rows(&self, blocks: &[usize]) -> u64 {
+        blocks.iter().map(|&block| u64::from(self.block_rows[block])).sum()
+    }
+}
+
+/// Shuffles by a stream of random numbers (Fisher and Yates; Durstenfeld, 1964).
+fn shuffle<T>(items: &mut [T], stream: u64) {
+    for i in (1..items.len()).rev() {
+        items.swap(i, random::below(stream, i as u64, i as u64 + 1) as usize);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn order(block_rows: Vec<u32>, shuffle: bool, seed: u64, group_rows: u64) -> Order {
+        Order::of_blocks(block_rows, &LoaderConfig { shuffle, seed, ..LoaderConfig::default() }, group_rows)
+    }
+
+    /// The rows of an epoch as (block, row).
+    fn epoch(order: &Order, epoch: u64) -> Vec<(usize, usize)> {
+        let mut rows = Vec::new();
+        for group in 0..order.groups() {
+            let blocks = order.blocks(epoch, group);
+            rows.extend(order.picks(epoch, group, &blocks).iter().map(|pick| (blocks[pick.block()], pick.row())));
+        }
+        rows
+    }
+
+    fn in_file(block_rows: &[u32]) -> Vec<(usize, usize)> {
+        block_rows
+            .iter()
+            .enumerate()
+            .flat_map(|(block, &rows)| (0..rows as usize).map(move |row| (block, row)))
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_row_comes_once(
+            block_rows in prop::collection::vec(1u32..20, 0..30), shuffle: bool, seed: u64, n in 0u64..3, groups in 0u64..60_000,
+        ) {
+            let order = order(block_rows.clone(), shuffle, seed, groups);
+            let mut rows = epoch(&order, n);
+            if shuffle {
+                rows.sort_unstable();
+            }
+            prop_assert_eq!(rows, in_file(&block_rows));
+        }
+
+        #[test]
+        fn every_position_is_found(block_rows in prop::collection::vec(1u32..20, 1..30), seed: u64, groups in 0u64..60_000) {
+            let order = order(block_rows.clone(), true, seed, groups);
+            let mut position = 0;
+            for group in 0..order.groups() {
+                for before in 0..order.rows(&order.blocks(1, group)) {
+                    prop_assert_eq!(order.locate(1, position), (group, before));
+                    position += 1;
+                }
+            }
+            prop_assert_eq!(order.locate(1, position), (order.groups(), 0));
+        }
+    }
+
+    #[test]
+    fn epochs_and_seeds_have_orders_of_their_own() {
+        let rows = vec![50; 20];
+        assert_ne!(epoch(&order(rows.clone(), true, 1, 0), 0), epoch(&order(rows.clone(), true, 1, 0), 1));
+        assert_ne!(epoch(&order(rows.clone(), true, 1, 0), 0), epoch(&order(rows, true, 2, 0), 0));
+    }
+
+    #[test]
+    fn groups_are_of_equal_size() {
+        let order = order(vec![8192; 10], true, 0, 3 * 8192);
+        let sizes: Vec<_> = (0..order.groups()).map(|group| order.blocks(0, group).len()).collect();
+        assert_eq!(sizes, [2, 3, 2, 3]);
+    }
+
+    #[test]
+    fn a_row_goes_anywhere() {
+        // The mean distance of a row from its place in a random order of n is n / 3.
+        let order = order(vec![100; 100], true, 5, u64::MAX);
+        let rows = epoch(&order, 0);
+        let distance = |(i, &(block, row)): (usize, &(usize, usize))| i.abs_diff(block * 100 + row);
+        let mean = rows.iter().enumerate().map(distance).sum::<usize>() as f64 / rows.len() as f64;
+        assert!((mean - 3333.0).abs() < 100.0, "{mean}");
+    }
+}

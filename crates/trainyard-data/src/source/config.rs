@@ -1,0 +1,199 @@
+//! `[data]` of a spec.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use trainyard_features::ColumnType;
+
+use crate::{Error, Result};
+
+/// Which files hold the rows, and how they are written.
+///
+/// ```
+/// use trainyard_data::SourceConfig;
+///
+/// let config = SourceConfig { path: "rows/*.csv".into(), missing: vec!["?".into()], ..SourceConfig::default() };
+/// assert_eq!(config.path.to_string(), "rows/*.csv");
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SourceConfig {
+    /// A file, a directory, a pattern such as `data/**/*.csv`, or a list of these. Files of a directory or a pattern are
+    /// read in the order of their names; a file that comes up twice is read once.
+    pub path: PathSpec,
+    /// What the files are; by default their names tell.
+    pub format: Option<Format>,
+    /// CSV: whether the first line of each file names the columns.
+    pub header: bool,
+    /// CSV without a header: the names of the columns.
+    pub columns: Vec<String>,
+    /// Types of columns by name; the first 10,000 rows tell those of the others.
+    pub types: BTreeMap<String, ColumnType>,
+    /// CSV: the character between fields; by default a comma, and a tab for `.tsv` and `.tab`.
+    pub delimiter: Option<char>,
+    /// CSV: whether `"` encloses fields that hold delimiters, line ends or (doubled) quotes. Without it a quote is text.
+    pub quotes: bool,
+    /// CSV: whether white space around fields, as in `a, b`, is left out. That around numbers always is.
+    pub trim: bool,
+    /// Texts that stand for a missing value; the empty text always does.
+    pub missing: Vec<String>,
+    /// What to do with a row that cannot be read.
+    pub on_error: OnError,
+}
+
+impl Default for SourceConfig {
+    fn default() -> Self {
+        Self {
+            path: PathSpec::Many(Vec::new()),
+            format: None,
+            header: true,
+            columns: Vec::new(),
+            types: BTreeMap::new(),
+            delimiter: None,
+            quotes: true,
+            trim: false,
+            missing: Vec::new(),
+            on_error: OnError::Fail,
+        }
+    }
+}
+
+impl SourceConfig {
+    /// Refuses settings that contradict each other or that no file can have.
+    pub(super) fn check(&self) -> Result<()> {
+        if !self.header && self.columns.is_empty() && self.format != Some(Format::Parquet) {
+            return config("columns", "is empty and `header` is false; name the columns of the file");
+        }
+        if self.header && !self.columns.is_empty() {
+            return config(
+                "columns",
+                "names columns that the header names, too; set `header = false` if there is none",
+            );
+        }
+        match self.delimiter {
+            Some(c) if !c.is_ascii() || ['"', '\r', '\n'].contains(&c) => {
+                config("delimiter", "must be one ASCII character, and neither a quote nor a line end")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A `Config` error.
+pub(crate) fn config<T>(setting: &'static str, problem: impl Into<String>) -> Result<T> {
+    Err(Error::Config { setting, problem: problem.into() })
+}
+
+/// One path or several, each a file, a directory or a pattern.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PathSpec {
+    /// One path.
+    One(String),
+    /// Paths that are read one after the other.
+    Many(Vec<String>),
+}
+
+impl PathSpec {
+    /// The paths as written.
+    pub fn paths(&self) -> &[String] {
+        match self {
+            PathSpec::One(path) => std::slice::from_ref(path),
+            PathSpec::Many(paths) => paths,
+        }
+    }
+}
+
+impl From<&str> for PathSpec {
+    fn from(path: &str) -> Self {
+        PathSpec::One(path.to_owned())
+    }
+}
+
+impl From<&std::path::Path> for PathSpec {
+    fn from(path: &std::path::Path) -> Self {
+        PathSpec::One(path.to_string_lossy().into_owned())
+    }
+}
+
+impl std::fmt::Display for PathSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.paths().join(", "))
+    }
+}
+
+/// How files are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Text with delimiters; RFC 4180 and its usual deviations.
+    Csv,
+    /// Apache Parquet.
+    Parquet,
+}
+
+impl Format {
+    /// The extensions by which files are recognised.
+    pub(super) fn extensions(self) -> &'static [&'static str] {
+        match self {
+            Format::Csv => &["csv", "tsv", "tab", "txt", "data"],
+            Format::Parquet => &["parquet", "pq"],
+        }
+    }
+
+    /// The format that a file's extension tells.
+    pub(super) fn of_extension(extension: &str) -> Option<Format> {
+        let extension = extension.to_ascii_lowercase();
+        [Format::Csv, Format::Parquet].into_iter().find(|format| format.extensions().contains(&extension.as_str()))
+    }
+}
+
+/// What to do with a row that cannot be read: too many or too few fields, or a value that is not of its column's type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnError {
+    /// Stop and name the row.
+    #[default]
+    Fail,
+    /// Leave the row out and count it.
+    Skip,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(config: SourceConfig, expected: &str) {
+        let error = config.check().unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn no_header_needs_names() {
+        check(SourceConfig { header: false, ..SourceConfig::default() }, "name the columns");
+    }
+
+    #[test]
+    fn a_header_and_names_contradict() {
+        check(SourceConfig { columns: vec!["a".into()], ..SourceConfig::default() }, "set `header = false`");
+    }
+
+    #[test]
+    fn a_delimiter_is_one_byte() {
+        check(SourceConfig { delimiter: Some('é'), ..SourceConfig::default() }, "one ASCII character");
+        check(SourceConfig { delimiter: Some('"'), ..SourceConfig::default() }, "neither a quote");
+    }
+
+    #[test]
+    fn the_default_is_a_csv_with_a_header() {
+        assert!(SourceConfig::default().check().is_ok());
+        assert_eq!(serde_json::from_str::<SourceConfig>("{}").unwrap(), SourceConfig::default());
+    }
+
+    #[test]
+    fn a_path_is_a_text_or_a_list() {
+        let config: SourceConfig = serde_json::from_str(r#"{"path": ["a.csv", "b"], "on_error": "skip"}"#).unwrap();
+        assert_eq!(config.path.paths(), ["a.csv", "b"]);
+        assert_eq!(serde_json::from_str::<SourceConfig>(r#"{"path": "a.csv"}"#).unwrap().path, "a.csv".into());
+    }
+}

@@ -1,0 +1,158 @@
+//! Arrow columns of any type to raw columns.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Builder};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
+use trainyard_features::ColumnType;
+
+use super::csv::{Column, Rules};
+use super::plan::arrow_type;
+use crate::Result;
+
+/// A raw column, and the rows whose values could not be converted, which are missing in it.
+#[derive(Debug)]
+pub(super) struct Converted {
+    pub array: ArrayRef,
+    pub bad: Vec<usize>,
+}
+
+/// The raw type that holds values of an Arrow type; `None` for the type of only missing values.
+///
+/// Dates and times become text as a CSV would write them, so that both formats give the same features.
+///
+/// # Errors
+///
+/// The name of a type that has no raw type.
+pub(super) fn column_type(data_type: &DataType) -> Result<Option<ColumnType>, String> {
+    Ok(Some(match data_type {
+        DataType::Null => return Ok(None),
+        DataType::Boolean => ColumnType::Bool,
+        DataType::Dictionary(_, values) => return column_type(values),
+        data_type if data_type.is_integer() => ColumnType::Int,
+        data_type if is_fraction(data_type) => ColumnType::Float,
+        data_type if data_type.is_string() || is_time(data_type) => ColumnType::Text,
+        data_type => return Err(data_type.to_string()),
+    }))
+}
+
+fn is_fraction(data_type: &DataType) -> bool {
+    data_type.is_floating() || data_type.is_decimal()
+}
+
+fn is_time(data_type: &DataType) -> bool {
+    use DataType::{Date32, Date64, Time32, Time64, Timestamp};
+    matches!(data_type, Date32 | Date64 | Time32(_) | Time64(_) | Timestamp(..))
+}
+
+/// Converts a column. What is not exact is bad: 2.5 is no whole number, and 2⁶³ none of 64 bits.
+///
+/// Texts follow the rules of CSV, and so does whatever has no conversion of its own, by way of text.
+pub(super) fn convert(array: &ArrayRef, to: ColumnType, rules: &Rules) -> Result<Converted> {
+    let from = array.data_type();
+    match to {
+        ColumnType::Int if is_fraction(from) => whole_numbers(array),
+        ColumnType::Int if from.is_integer() || *from == DataType::Boolean => checked_cast(array, to),
+        ColumnType::Float if from.is_integer() || is_fraction(from) || *from == DataType::Boolean => {
+            checked_cast(array, to)
+        }
+        ColumnType::Bool if *from == DataType::Boolean => checked_cast(array, to),
+        _ => by_way_of_text(array, to, rules),
+    }
+}
+
+fn checked_cast(array: &ArrayRef, to: ColumnType) -> Result<Converted> {
+    let converted = cast(array, &arrow_type(to))?;
+    let is_bad = |&row: &usize| converted.is_null(row) && array.is_valid(row);
+    let bad = if converted.null_count() == array.null_count() {
+        Vec::new()
+    } else {
+        (0..array.len()).filter(is_bad).collect()
+    };
+    Ok(Converted { array: converted, bad })
+}
+
+/// Numbers that may have fractions as whole ones; NaN is missing, as where a table with missing numbers was written.
+fn whole_numbers(array: &ArrayRef) -> Result<Converted> {
+    let floats = cast(array, &DataType::Float64)?;
+    let mut builder = Int64Builder::with_capacity(floats.len());
+    let mut bad = Vec::new();
+    for (row, value) in floats.as_primitive::<Float64Type>().iter().enumerate() {
+        let value = value.filter(|value| !value.is_nan());
+        // 2⁶³ is the first float that an `i64` does not hold.
+        let whole = value.filter(|value| value.fract() == 0.0 && (-(2f64.powi(63))..2f64.powi(63)).contains(value));
+        if value.is_some() && whole.is_none() {
+            bad.push(row);
+        }
+        builder.append_option(whole.map(|value| value as i64));
+    }
+    Ok(Converted { array: Arc::new(builder.finish()), bad })
+}
+
+fn by_way_of_text(array: &ArrayRef, to: ColumnType, rules: &Rules) -> Result<Converted> {
+    let texts = cast(array, &DataType::Utf8)?;
+    let mut column = Column::new(to, texts.len());
+    let mut bad = Vec::new();
+    for (row, text) in texts.as_string::<i32>().iter().enumerate() {
+        if !column.push(text.unwrap_or_default().as_bytes(), rules) {
+            bad.push(row);
+        }
+    }
+    Ok(Converted { array: column.finish(), bad })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{BooleanArray, Date32Array, Float64Array, Int32Array, StringArray, UInt64Array};
+
+    #[track_caller]
+    fn check(array: impl Array + 'static, to: ColumnType, expected: &[Option<&str>], bad: &[usize]) {
+        let rules = Rules { trim: false, missing: vec!["?".into()] };
+        let converted = convert(&(Arc::new(array) as ArrayRef), to, &rules).unwrap();
+        assert_eq!(converted.array.data_type(), &arrow_type(to));
+        let texts = cast(&converted.array, &DataType::Utf8).unwrap();
+        assert_eq!(texts.as_string::<i32>().iter().collect::<Vec<_>>(), expected);
+        assert_eq!(converted.bad, bad);
+    }
+
+    #[test]
+    fn numbers_become_numbers() {
+        check(Int32Array::from(vec![Some(1), None]), ColumnType::Float, &[Some("1.0"), None], &[]);
+        check(Int32Array::from(vec![Some(1), None]), ColumnType::Int, &[Some("1"), None], &[]);
+    }
+
+    #[test]
+    fn only_whole_numbers_become_int() {
+        let floats = Float64Array::from(vec![Some(1.0), Some(2.5), Some(f64::NAN), None, Some(9.3e18)]);
+        check(floats, ColumnType::Int, &[Some("1"), None, None, None, None], &[1, 4]);
+        check(UInt64Array::from(vec![7, u64::MAX]), ColumnType::Int, &[Some("7"), None], &[1]);
+    }
+
+    #[test]
+    fn texts_follow_the_rules_of_csv() {
+        let texts = StringArray::from(vec![Some(" 1 "), Some("?"), Some(""), None, Some("x")]);
+        check(texts.clone(), ColumnType::Int, &[Some("1"), None, None, None, None], &[4]);
+        check(texts, ColumnType::Text, &[Some(" 1 "), None, None, None, Some("x")], &[]);
+    }
+
+    #[test]
+    fn truth_is_a_number_and_a_number_may_be_truth() {
+        check(BooleanArray::from(vec![true, false]), ColumnType::Float, &[Some("1.0"), Some("0.0")], &[]);
+        check(Int32Array::from(vec![1, 0, 2]), ColumnType::Bool, &[Some("true"), Some("false"), None], &[2]);
+    }
+
+    #[test]
+    fn dates_become_text() {
+        check(Date32Array::from(vec![0]), ColumnType::Text, &[Some("1970-01-01")], &[]);
+    }
+
+    #[test]
+    fn types_without_values_and_without_use() {
+        assert_eq!(column_type(&DataType::Null), Ok(None));
+        assert_eq!(column_type(&DataType::Binary), Err("Binary".to_owned()));
+        let dictionary = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8));
+        assert_eq!(column_type(&dictionary), Ok(Some(ColumnType::Text)));
+    }
+}

@@ -1,0 +1,163 @@
+//! Text to values: the one place that says what a number, a truth value and a missing value look like.
+
+use trainyard_features::ColumnType;
+
+use crate::source::config::SourceConfig;
+
+/// Which texts are no value.
+#[derive(Debug, Clone)]
+pub(in crate::source) struct Rules {
+    /// Whether white space around texts is left out.
+    pub trim: bool,
+    /// Texts that mean "missing" besides the empty one.
+    pub missing: Vec<String>,
+}
+
+impl Rules {
+    /// The rules that `config` sets.
+    pub(in crate::source) fn new(config: &SourceConfig) -> Self {
+        Self { trim: config.trim, missing: config.missing.clone() }
+    }
+
+    /// The field as text columns see it, or `None` when it is missing.
+    pub(super) fn text<'a>(&self, field: &'a [u8]) -> Option<&'a [u8]> {
+        self.present(if self.trim { field.trim_ascii() } else { field })
+    }
+
+    /// The field as number and truth columns see it, without the white space around it.
+    pub(super) fn word<'a>(&self, field: &'a [u8]) -> Option<&'a [u8]> {
+        self.present(field.trim_ascii())
+    }
+
+    fn present<'a>(&self, field: &'a [u8]) -> Option<&'a [u8]> {
+        let missing = field.is_empty() || self.missing.iter().any(|text| text.as_bytes() == field);
+        (!missing).then_some(field)
+    }
+}
+
+/// A decimal number, also `1e-3`, `inf` and `nan`.
+pub(super) fn float(word: &[u8]) -> Option<f64> {
+    std::str::from_utf8(word).ok()?.parse().ok()
+}
+
+/// A whole number of 64 bits.
+pub(super) fn int(word: &[u8]) -> Option<i64> {
+    std::str::from_utf8(word).ok()?.parse().ok()
+}
+
+/// `true` or `false` in any case, or `1` or `0`.
+pub(super) fn boolean(word: &[u8]) -> Option<bool> {
+    match word {
+        b"1" => Some(true),
+        b"0" => Some(false),
+        _ => spelled_boolean(word),
+    }
+}
+
+fn spelled_boolean(word: &[u8]) -> Option<bool> {
+    if word.eq_ignore_ascii_case(b"true") {
+        return Some(true);
+    }
+    word.eq_ignore_ascii_case(b"false").then_some(false)
+}
+
+/// What the values of a column seen so far allow it to be.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::source) struct Evidence {
+    any: bool,
+    not_int: bool,
+    not_float: bool,
+    not_bool: bool,
+}
+
+impl Evidence {
+    /// Takes a field into account.
+    pub(super) fn add(&mut self, field: &[u8], rules: &Rules) {
+        let Some(word) = rules.word(field) else { return };
+        self.any = true;
+        let is_int = !self.not_int && int(word).is_some();
+        self.not_int |= !is_int;
+        // Digits that do not fit 64 bits are an identifier: a float would merge neighbours.
+        self.not_float |=
+            !is_int && (float(word).is_none() || (word.len() > 18 && word.iter().all(u8::is_ascii_digit)));
+        self.not_bool |= spelled_boolean(word).is_none();
+    }
+
+    /// The narrowest type that all values have; `None` when all are missing.
+    pub(in crate::source) fn column_type(&self) -> Option<ColumnType> {
+        match self {
+            Evidence { any: false, .. } => None,
+            Evidence { not_int: false, .. } => Some(ColumnType::Int),
+            Evidence { not_float: false, .. } => Some(ColumnType::Float),
+            Evidence { not_bool: false, .. } => Some(ColumnType::Bool),
+            _ => Some(ColumnType::Text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(fields: &[&str], expected: Option<ColumnType>) {
+        let rules = Rules { trim: false, missing: vec!["?".into(), "NA".into()] };
+        let mut evidence = Evidence::default();
+        fields.iter().for_each(|field| evidence.add(field.as_bytes(), &rules));
+        assert_eq!(evidence.column_type(), expected, "{fields:?}");
+    }
+
+    #[test]
+    fn whole_numbers_are_int() {
+        check(&["1", " -2 ", "+3", "", "?"], Some(ColumnType::Int));
+    }
+
+    #[test]
+    fn one_fraction_makes_float() {
+        check(&["1", "2.5"], Some(ColumnType::Float));
+        check(&["2.5", "1"], Some(ColumnType::Float));
+        check(&["1e3", "nan", "-inf", ".5", "5."], Some(ColumnType::Float));
+    }
+
+    #[test]
+    fn true_and_false_are_bool() {
+        check(&["true", "FALSE", "NA"], Some(ColumnType::Bool));
+        check(&["0", "1"], Some(ColumnType::Int));
+        check(&["true", "1"], Some(ColumnType::Text));
+    }
+
+    #[test]
+    fn anything_else_is_text() {
+        check(&["1", "a"], Some(ColumnType::Text));
+        check(&["1", "true"], Some(ColumnType::Text));
+        check(&["1_000"], Some(ColumnType::Text));
+        check(&["2024-01-01"], Some(ColumnType::Text));
+    }
+
+    #[test]
+    fn digits_beyond_64_bits_are_text() {
+        check(&["1", "12345678901234567890"], Some(ColumnType::Text));
+    }
+
+    #[test]
+    fn only_missing_tells_nothing() {
+        check(&["", "?", " NA", "  "], None);
+    }
+
+    #[test]
+    fn text_keeps_its_blanks_unless_trimmed() {
+        let mut rules = Rules { trim: false, missing: vec!["?".into()] };
+        assert_eq!(rules.text(b" a "), Some(&b" a "[..]));
+        assert_eq!(rules.text(b" ?"), Some(&b" ?"[..]));
+        rules.trim = true;
+        assert_eq!((rules.text(b" a "), rules.text(b" ?"), rules.text(b" ")), (Some(&b"a"[..]), None, None));
+    }
+
+    #[test]
+    fn truth_has_two_spellings() {
+        assert_eq!(
+            [&b"1"[..], b"True", b"0", b"false", b"yes"].map(boolean),
+            [Some(true), Some(true), Some(false), Some(false), None]
+        );
+    }
+}

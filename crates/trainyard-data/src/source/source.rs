@@ -1,0 +1,319 @@
+//! Files as a table.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use arrow::datatypes::SchemaRef;
+use trainyard_features::{ColumnType, Field, Schema};
+
+use super::config::{Format, OnError, SourceConfig, config};
+use super::csv::CsvFile;
+use super::files::Files;
+use super::parquet::TypedColumn;
+use super::plan::{Plan, position};
+use super::scan::Scan;
+use super::{csv, parquet};
+use crate::error::{Error, Result, listed};
+
+/// Rows that tell the types of a CSV file's columns.
+const INFERENCE_ROWS: usize = 10_000;
+
+/// Files as a table: the columns that are needed, and any number of passes over their rows.
+///
+/// Cheap to clone; the clones share everything.
+///
+/// ```
+/// use trainyard_data::{Source, SourceConfig};
+/// use trainyard_features::ColumnType;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("people.csv");
+/// std::fs::write(&path, "age,city,income\n42,Bern,1.5\n,Basel,2\n")?;
+/// let config = SourceConfig { path: path.as_path().into(), ..SourceConfig::default() };
+///
+/// let source = Source::open(&config, &[("city", None), ("age", Some(ColumnType::Float))])?;
+/// let types: Vec<_> = source.schema().fields.iter().map(|field| field.column_type).collect();
+/// assert_eq!(types, [ColumnType::Text, ColumnType::Float]);
+///
+/// let rows: usize = source.scan()?.map(|batch| Ok(batch?.num_rows())).sum::<trainyard_data::Result<_>>()?;
+/// assert_eq!(rows, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Source {
+    plan: Arc<Plan>,
+}
+
+impl Source {
+    /// Finds the files, checks that each has the columns that are `needed`, and finds out their types.
+    ///
+    /// A column is of the type that is asked for with it, else of that in `types`, else of the one that its first 10,000
+    /// rows have (text, if all are missing). A file of Parquet knows its types.
+    ///
+    /// # Errors
+    ///
+    /// When there is no file, a column is missing or named twice, a setting is impossible, or the two types of a column,
+    /// needed and configured, contradict each other.
+    pub fn open(config: &SourceConfig, needed: &[(&str, Option<ColumnType>)]) -> Result<Source> {
+        let files = find(config)?;
+        let needed = unique(needed)?;
+        let names: Vec<&str> = needed.iter().map(|(name, _)| *name).collect();
+        let known = known_columns(config, &files, &names)?;
+        Self::with_types(config, files, known, &needed)
+    }
+
+    /// Opens a source with all the columns that the first file has.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open`].
+    pub fn open_all(config: &SourceConfig) -> Result<Source> {
+        let files = find(config)?;
+        let known = known_columns(config, &files, &[])?;
+        let names: Vec<String> = known.iter().map(|(name, _)| name.clone()).filter(|name| !name.is_empty()).collect();
+        let needed: Vec<_> = names.iter().map(|name| (name.as_str(), None)).collect();
+        Self::with_types(config, files, known, &needed)
+    }
+
+    fn with_types(config: &SourceConfig, files: Files, known: Vec<TypedColumn>, needed: &[Needed]) -> Result<Source> {
+        let names: Vec<String> = known.iter().map(|(name, _)| name.clone()).collect();
+        config.types.keys().try_for_each(|name| position(&names, name, &files.paths[0]).map(drop))?;
+        let mut types = needed.iter().map(|need| declared_type(config, need)).collect::<Result<Vec<_>>>()?;
+        for ((name, _), declared) in needed.iter().zip(&mut types) {
+            let known = known.iter().find(|(known, _)| known == name).and_then(|(_, known)| *known);
+            *declared = declared.or(known);
+        }
+        if files.format == Format::Csv {
+            infer_types(config, &files, needed, &mut types)?;
+        }
+        let fields = needed.iter().zip(types).map(|((name, _), column_type)| Field {
+            name: (*name).to_owned(),
+            column_type: column_type.unwrap_or(ColumnType::Text),
+        });
+        let schema = Schema { fields: fields.collect() };
+        Ok(Source { plan: Arc::new(Plan::new(config.clone(), files, schema)) })
+    }
+
+    /// The columns that a scan gives, in the order in which they were asked for.
+    pub fn schema(&self) -> &Schema {
+        &self.plan.schema
+    }
+
+    /// The files in the order in which they are read.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.plan.files.paths
+    }
+
+    /// The same rows with some of the columns only.
+    ///
+    /// If bad rows are skipped, all columns stay: a row that is bad in another column would come back.
+    pub(crate) fn select(&self, columns: &[&str]) -> Result<Source> {
+        if columns.is_empty() || self.plan.config.on_error == OnError::Skip {
+            return Ok(self.clone());
+        }
+        let names: Vec<String> = self.schema().names().map(str::to_owned).collect();
+        let places = columns.iter().map(|column| position(&names, column, &self.files()[0]));
+        let places = places.collect::<Result<Vec<_>>>()?;
+        let fields = places.into_iter().map(|place| self.schema().fields[place].clone()).collect();
+        let plan = Plan::new(self.plan.config.clone(), self.plan.files.clone(), Schema { fields });
+        Ok(Source { plan: Arc::new(plan) })
+    }
+
+    /// Starts a pass over all rows.
+    ///
+    /// # Errors
+    ///
+    /// None today: what goes wrong comes with the batches.
+    pub fn scan(&self) -> Result<Scan> {
+        Ok(Scan::start(Arc::clone(&self.plan)))
+    }
+
+    /// What tells whether the data is the same as before: the files' names, sizes and times of change, and how they are
+    /// read.
+    ///
+    /// # Errors
+    ///
+    /// When a file is not there any more.
+    pub fn fingerprint(&self) -> Result<String> {
+        let mut hash = crc32fast::Hasher::new();
+        let mut bytes = 0;
+        let how = format!("{:?} {:?}", self.plan.config, self.plan.schema);
+        hash.update(how.as_bytes());
+        for path in self.files() {
+            let file = std::fs::metadata(path).map_err(Error::io("look at", path))?;
+            let changed =
+                file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+            hash.update(format!("{}\n{}\n{}\n", path.display(), file.len(), changed.as_nanos()).as_bytes());
+            bytes += file.len();
+        }
+        Ok(format!("{:08x}-{}-{bytes}", hash.finalize(), self.files().len()))
+    }
+
+    /// The columns as Arrow sees them.
+    pub(super) fn arrow_schema(&self) -> &SchemaRef {
+        &self.plan.arrow
+    }
+
+    /// The error of a pass that found no row.
+    pub(crate) fn no_rows(&self, scan: &Scan) -> Error {
+        let names: Vec<_> = self.files().iter().map(|path| format!("`{}`", path.display())).collect();
+        Error::NoRows { files: listed(names.iter().map(String::as_str)), skipped: scan.skipped() }
+    }
+}
+
+/// A column and the type that is asked for.
+type Needed<'a> = (&'a str, Option<ColumnType>);
+
+fn find(config: &SourceConfig) -> Result<Files> {
+    config.check()?;
+    Files::find(config)
+}
+
+/// The columns without repetition; a type that is given with one mention counts for all.
+fn unique<'a>(needed: &[Needed<'a>]) -> Result<Vec<Needed<'a>>> {
+    let mut unique: Vec<Needed> = Vec::new();
+    for &(name, column_type) in needed {
+        match unique.iter_mut().find(|(known, _)| *known == name) {
+            None => unique.push((name, column_type)),
+            Some((_, known)) => *known = agreed(name, *known, column_type, "needed")?,
+        }
+    }
+    if unique.is_empty() {
+        return config("features", "read no column; name at least one");
+    }
+    Ok(unique)
+}
+
+/// The one of two types that is given, if they do not differ.
+fn agreed(name: &str, a: Option<ColumnType>, b: Option<ColumnType>, how: &str) -> Result<Option<ColumnType>> {
+    match (a, b) {
+        (Some(a), Some(b)) if a != b => {
+            config("types", format!("gives column `{name}` as `{b}`, but it is {how} as `{a}`; make them one"))
+        }
+        _ => Ok(a.or(b)),
+    }
+}
+
+fn declared_type(config: &SourceConfig, need: &Needed) -> Result<Option<ColumnType>> {
+    agreed(need.0, need.1, config.types.get(need.0).copied(), "needed")
+}
+
+/// The columns of the first file with the types that the format knows, after a check that all files have the needed ones.
+fn known_columns(config: &SourceConfig, files: &Files, needed: &[&str]) -> Result<Vec<TypedColumn>> {
+    if files.format == Format::Parquet {
+        return parquet::columns(&files.paths, needed);
+    }
+    let mut first = None;
+    for path in &files.paths {
+        let names = CsvFile::open(path, config)?.names;
+        needed.iter().try_for_each(|name| position(&names, name, path).map(drop))?;
+        first.get_or_insert(names);
+    }
+    Ok(first.unwrap_or_default().into_iter().map(|name| (name, None)).collect())
+}
+
+/// Fills in the types that are not known yet from the first rows.
+fn infer_types(
+    config: &SourceConfig,
+    files: &Files,
+    needed: &[Needed],
+    types: &mut [Option<ColumnType>],
+) -> Result<()> {
+    let open: Vec<usize> = (0..types.len()).filter(|&i| types[i].is_none()).collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = open.iter().map(|&i| needed[i].0).collect();
+    let evidence = csv::infer(config, &files.paths, &names, INFERENCE_ROWS)?;
+    for (i, evidence) in open.into_iter().zip(evidence) {
+        types[i] = evidence.column_type();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use trainyard_features::ColumnType::{Float, Int};
+
+    use super::*;
+
+    fn file(text: &str) -> (tempfile::TempDir, SourceConfig) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        std::fs::write(&path, text).unwrap();
+        (folder, SourceConfig { path: path.as_path().into(), ..SourceConfig::default() })
+    }
+
+    #[track_caller]
+    fn check_error(types: &[(&str, ColumnType)], needed: &[Needed], expected: &str) {
+        let (_folder, mut config) = file("a,b\n1,2\n");
+        config.types = types.iter().map(|(name, column_type)| ((*name).to_owned(), *column_type)).collect();
+        let error = Source::open(&config, needed).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn contradicting_types_are_refused() {
+        check_error(
+            &[("a", Int)],
+            &[("a", Some(Float))],
+            "`types` gives column `a` as `int`, but it is needed as `float`",
+        );
+        check_error(&[], &[("a", Some(Float)), ("a", Some(Int))], "column `a` as `int`, but it is needed as `float`");
+    }
+
+    #[test]
+    fn a_type_for_a_column_that_is_not_there_is_refused() {
+        check_error(&[("aa", Int)], &[("b", None)], "has no column `aa`");
+    }
+
+    #[test]
+    fn no_column_is_too_few() {
+        check_error(&[], &[], "name at least one");
+    }
+
+    #[test]
+    fn a_column_that_is_needed_twice_comes_once() {
+        let (_folder, config) = file("a,b\n1,2\n");
+        let source = Source::open(&config, &[("a", None), ("b", None), ("a", Some(Float))]).unwrap();
+        assert_eq!(source.schema(), &Schema::new([("a", Float), ("b", Int)]));
+    }
+
+    #[test]
+    fn columns_can_be_selected() {
+        let (_folder, mut config) = file("a,b\n1,2\n");
+        let source = Source::open_all(&config).unwrap();
+        assert_eq!(crate::testing::rows(&source.select(&["b"]).unwrap()).unwrap(), ["2"]);
+        config.on_error = OnError::Skip;
+        let skipping = Source::open_all(&config).unwrap();
+        assert_eq!(crate::testing::rows(&skipping.select(&["b"]).unwrap()).unwrap(), ["1|2"]);
+        assert!(matches!(source.select(&["c"]), Err(Error::MissingColumn { .. })));
+    }
+
+    #[test]
+    fn the_fingerprint_follows_the_data() {
+        let (folder, config) = file("a\n1\n");
+        let source = Source::open(&config, &[("a", None)]).unwrap();
+        let before = source.fingerprint().unwrap();
+        assert_eq!(source.fingerprint().unwrap(), before);
+        std::fs::write(folder.path().join("t.csv"), "a\n1\n2\n").unwrap();
+        assert_ne!(source.fingerprint().unwrap(), before);
+    }
+
+    #[test]
+    fn a_scan_that_is_dropped_early_ends() {
+        let (_folder, config) = file(&format!("a\n{}", "1\n".repeat(100_000)));
+        let mut scan = Source::open(&config, &[("a", None)]).unwrap().scan().unwrap();
+        assert!(scan.next().unwrap().is_ok());
+    }
+
+    #[test]
+    fn a_file_that_goes_away_is_an_error_of_the_scan() {
+        let (folder, config) = file("a\n1\n");
+        let source = Source::open(&config, &[("a", None)]).unwrap();
+        std::fs::remove_file(folder.path().join("t.csv")).unwrap();
+        let results: Vec<_> = source.scan().unwrap().collect();
+        assert!(matches!(results.as_slice(), [Err(Error::Io { .. })]));
+    }
+}
