@@ -65,7 +65,11 @@ pub enum Error {
         problem: String,
     },
     /// A file without the line that names its columns.
-    #[error("`{}` is empty, a line of column names was expected; remove the file, or set `header = false` and `columns`", path.display())]
+    #[error(
+        "`{}` is empty, a line of column names was expected; remove the file, or set `header = false` and \
+         `columns`",
+        path.display()
+    )]
     EmptyFile {
         /// The file.
         path: PathBuf,
@@ -91,7 +95,11 @@ pub enum Error {
         suggestion: String,
     },
     /// Two columns have one name.
-    #[error("`{}` names column `{column}` twice; rename one, or set `header = false` and give `columns`", path.display())]
+    #[error(
+        "`{}` names column `{column}` twice; rename one, or set `header = false` and give \
+         `columns`",
+        path.display()
+    )]
     DuplicateColumn {
         /// The file.
         path: PathBuf,
@@ -100,7 +108,9 @@ pub enum Error {
     },
     /// A column of a type that no feature reads.
     #[error(
-        "column `{column}` of `{}` has the type `{data_type}`, which is none of numbers, text, booleans, dates and times; convert it", path.display()
+        "column `{column}` of `{}` has the type `{data_type}`, which is none of numbers, text, booleans, \
+         dates and times; convert it",
+        path.display()
     )]
     UnsupportedType {
         /// The file.
@@ -141,7 +151,11 @@ pub enum Error {
         hint: Box<str>,
     },
     /// A field or a line so long that the file cannot be what it is taken for.
-    #[error("line {line} of `{}` has {what}; is a quote never closed, or is this not a CSV file? (`quotes = false` reads quotes as text)", path.display())]
+    #[error(
+        "line {line} of `{}` has {what}; is a quote never closed, or is this not a CSV file? (`quotes = \
+         false` reads quotes as text)",
+        path.display()
+    )]
     TooLong {
         /// The file.
         path: PathBuf,
@@ -151,7 +165,11 @@ pub enum Error {
         what: String,
     },
     /// A quote that is open at the end of the file.
-    #[error("the row at line {line} of `{}` opens a quote that is never closed; close it, or set `quotes = false` when quotes are plain text", path.display())]
+    #[error(
+        "the row at line {line} of `{}` opens a quote that is never closed; close it, or set `quotes = \
+         false` when quotes are plain text",
+        path.display()
+    )]
     OpenQuote {
         /// The file.
         path: PathBuf,
@@ -167,7 +185,11 @@ pub enum Error {
         problem: String,
     },
     /// A cache that other features wrote.
-    #[error("the cache `{}` was written for other features (fingerprint {found}, expected {expected}); delete it, and it will be built again", path.display())]
+    #[error(
+        "the cache `{}` was written for other features (fingerprint {found}, expected {expected}); delete \
+         it, and it will be built again",
+        path.display()
+    )]
     StaleCache {
         /// The file.
         path: PathBuf,
