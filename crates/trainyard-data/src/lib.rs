@@ -46,6 +46,7 @@ mod error;
 mod fit;
 mod loader;
 mod ordered;
+mod sink;
 mod source;
 #[cfg(test)]
 mod testing;
@@ -54,4 +55,5 @@ pub use cache::Cache;
 pub use error::{Error, Place, Result};
 pub use fit::fit;
 pub use loader::{Loader, LoaderConfig, LoaderState};
+pub use sink::{Sink, SinkFormat};
 pub use source::{Format, OnError, PathSpec, Scan, Source, SourceConfig};
