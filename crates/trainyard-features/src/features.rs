@@ -34,3 +34,114 @@ impl Features {
         self.fitting
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::op::testing::*;
+    use crate::{Features, LabelSpec, LabelTask};
+
+    fn columns() -> Columns {
+        vec![("x", floats(&[1.0, 3.0])), ("city", texts(&["a", "b"]))]
+    }
+
+    #[track_caller]
+    fn check_refused(toml: &str, expected: &str) {
+        let message = features(toml, &columns()).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+
+    /// The specs are JSON, which keeps their order whatever parser of TOML is in use.
+    #[track_caller]
+    fn check_encoding(json: &str, numeric: &[&str], categorical: &[&str]) {
+        let features = Features::new(serde_json::from_str(json).unwrap(), &schema(&columns()), None, None);
+        let fitted = fit_features(features.unwrap(), &columns()).unwrap();
+        let encoding = fitted.encoding();
+        assert_eq!(encoding.numeric.iter().map(|feature| feature.name.as_str()).collect::<Vec<_>>(), numeric);
+        assert_eq!(encoding.categorical.iter().map(|feature| feature.name.as_str()).collect::<Vec<_>>(), categorical);
+    }
+
+    #[test]
+    fn a_feature_that_another_reads_does_not_reach_the_model() {
+        let a = r#""a": { "op": "log1p", "input": "x" }"#;
+        check_encoding(&format!(r#"{{ {a}, "b": {{ "op": "z_score", "input": "a" }} }}"#), &["b"], &[]);
+    }
+
+    #[test]
+    fn output_decides_against_the_default() {
+        let a = r#""a": { "op": "log1p", "input": "x", "output": true }"#;
+        check_encoding(&format!(r#"{{ {a}, "b": {{ "op": "z_score", "input": "a" }} }}"#), &["a", "b"], &[]);
+        check_encoding(
+            &format!(r#"{{ {a}, "b": {{ "op": "z_score", "input": "a", "output": false }} }}"#),
+            &["a"],
+            &[],
+        );
+    }
+
+    #[test]
+    fn features_are_encoded_as_written_and_computed_as_needed() {
+        let a = r#""a": { "op": "log1p", "input": "x", "output": true }"#;
+        check_encoding(&format!(r#"{{ "b": {{ "op": "z_score", "input": "a" }}, {a} }}"#), &["b", "a"], &[]);
+    }
+
+    #[test]
+    fn a_feature_hides_the_column_of_its_name_from_others() {
+        let city = r#""city": { "op": "vocabulary", "output": true }"#;
+        let cross = r#""c": { "op": "cross", "inputs": ["city", "city"], "buckets": 5 }"#;
+        check_encoding(&format!("{{ {city}, {cross} }}"), &[], &["city", "c"]);
+    }
+
+    #[test]
+    fn columns_that_only_unused_features_read_are_no_inputs() {
+        let fitted = fit("[x]\nop = 'z_score'\n[city]\nop = 'vocabulary'\noutput = false", &columns()).unwrap();
+        assert_eq!(fitted.inputs().names().collect::<Vec<_>>(), ["x"]);
+    }
+
+    #[test]
+    fn an_unknown_name_is_listed_with_what_there_is() {
+        check_refused(
+            "[a]\nop = 'z_score'\ninput = 'citi'\n[b]\nop = 'log1p'\ninput = 'x'",
+            "`[features.a]`: reads `citi`, which is neither a column nor another feature; did you mean `city`? \
+             (columns: `x`, `city`; features: `b`)",
+        );
+    }
+
+    #[test]
+    fn a_circle_is_shown() {
+        check_refused(
+            "[a]\nop = 'log1p'\ninput = 'b'\n[b]\nop = 'log1p'\ninput = 'c'\n[c]\nop = 'log1p'\ninput = 'b'",
+            "`[features.b]`: features read each other in a circle: `b` → `c` → `b`",
+        );
+    }
+
+    #[test]
+    fn a_long_chain_of_features_is_no_problem() {
+        let link = |i: usize| format!(r#", "f{}": {{ "op": "numeric", "input": "f{i}" }}"#, i + 1);
+        let chain: String = (0..5000).map(link).collect();
+        check_encoding(&format!(r#"{{ "f0": {{ "op": "numeric", "input": "x" }}{chain} }}"#), &["f5000"], &[]);
+    }
+
+    #[test]
+    fn no_feature_for_the_model_is_an_error() {
+        check_refused("", "no feature reaches the model; add a table `[features.NAME]`");
+        check_refused("[x]\nop = 'numeric'\noutput = false", "no feature reaches the model");
+    }
+
+    #[test]
+    fn the_label_must_not_be_read() {
+        let specs = toml::from_str("[a]\nop = 'log1p'\ninput = 'x'").unwrap();
+        let label = LabelSpec::new("x", LabelTask::Regression);
+        let message = Features::new(specs, &schema(&columns()), Some(label), None).unwrap_err().to_string();
+        assert_eq!(message, "`[features.a]`: reads column `x`, which is the label; a model must not see its answer");
+    }
+
+    #[test]
+    fn an_unknown_weight_or_one_of_text_is_refused() {
+        let check = |weight: &str, expected: &str| {
+            let specs = toml::from_str("[x]\nop = 'log1p'").unwrap();
+            let message = Features::new(specs, &schema(&columns()), None, Some(weight.to_string())).unwrap_err();
+            assert!(message.to_string().contains(expected), "{message}");
+        };
+        check("y", "the weight column `y` is not in the data (columns: `x`, `city`)");
+        check("city", "the weight column `city` is text");
+    }
+}

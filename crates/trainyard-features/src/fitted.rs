@@ -70,7 +70,8 @@ impl FittedFeatures {
     /// there is one. Rows whose columns stand in this order are found by position.
     pub fn labelled_inputs(&self) -> Schema {
         let mut schema = self.inputs().clone();
-        let label = self.label().map(|label| Field { name: label.spec().column.clone(), column_type: label.column_type() });
+        let label =
+            self.label().map(|label| Field { name: label.spec().column.clone(), column_type: label.column_type() });
         for field in label.into_iter().chain(self.inner.weight.clone()) {
             if schema.get(&field.name).is_none() {
                 schema.fields.push(field);
@@ -231,5 +232,16 @@ fn weights(rows: &RecordBatch, field: &Field, position: usize) -> Result<Vec<f32
             let problem = format!("is the weight, but row {row} of the batch has `{}`", weights[row]);
             Err(Error::column(&field.name, problem + "; expected a finite number that is at least 0"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FittedFeatures;
+
+    #[test]
+    fn fitted_features_are_shared_between_threads() {
+        fn check<T: Send + Sync + Clone>() {}
+        check::<FittedFeatures>();
     }
 }

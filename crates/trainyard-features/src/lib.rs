@@ -14,7 +14,8 @@
 //! - **Missing** is null, NaN or empty text. It passes through numeric operations, and the model sees 0 for it, which after
 //!   `z_score` is the mean. A categorical value that is missing has no id.
 //! - **Numbers** are `f32`, in memory as in files; ints stay exact as ids and in `sql`, `time_part` and `cyclic`.
-//! - **Fitting** gives the same bytes for any order and partition of the rows.
+//! - **Fitting** leaves missing and infinite numbers out, and gives the same bytes for any order and
+//!   partition of the rows.
 //!
 //! Reading files, threads and caching are left to `trainyard-data`; what a model does with ids to `trainyard-nn`.
 //!

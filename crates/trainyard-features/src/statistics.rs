@@ -30,7 +30,7 @@ pub struct ColumnStatistics {
     pub min: Option<f64>,
     /// The largest.
     pub max: Option<f64>,
-    /// The nine deciles of the numbers, lowest first; empty when there are none, and for text and bool.
+    /// The nine deciles of the finite numbers, lowest first; empty when there are none, and for text and bool.
     pub quantiles: Vec<f32>,
     /// Whether all deciles are exact. Those that would have needed a second scan of the data are right to within 0.8 %.
     pub quantiles_exact: bool,
@@ -82,8 +82,7 @@ impl ColumnStatistics {
         }
         for decile in Quantile::even(10) {
             if let Some((value, exact)) = findings.near_quantile(decile)? {
-                // JSON has no infinity.
-                self.quantiles.push(value.clamp(f32::MIN, f32::MAX));
+                self.quantiles.push(value);
                 self.quantiles_exact &= exact;
             }
         }

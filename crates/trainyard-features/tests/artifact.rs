@@ -2,29 +2,10 @@
 
 mod common;
 
-use common::{Row, batch, fit};
+use common::{batch, fit, rows};
 use proptest::prelude::*;
 use serde_json::Value;
 use trainyard_features::{Error, FittedFeatures};
-
-fn rows() -> Vec<Row> {
-    (0..50)
-        .map(|i| {
-            let x = f64::from(i) * 0.1;
-            let time = format!("2024-05-{:02} 10:00:00", i % 28 + 1);
-            (
-                Some(x),
-                Some(-x),
-                Some(i64::from(i % 6)),
-                Some(i % 3 == 0),
-                Some(format!("c{}", i % 5)),
-                Some(time),
-                i % 2 == 0,
-                1,
-            )
-        })
-        .collect()
-}
 
 fn json() -> String {
     fit(&[vec![batch(&rows())]], false).to_json()

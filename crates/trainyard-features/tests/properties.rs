@@ -3,10 +3,30 @@
 mod common;
 
 use arrow::record_batch::RecordBatch;
-use common::{batch, fit, table};
+use common::{Row, batch, fit, rows};
 use proptest::prelude::*;
 use trainyard_features::{Batch, FittedFeatures};
 use trainyard_graph::Ragged;
+
+/// The first two rows have different labels, so that there is something to learn.
+fn table() -> impl Strategy<Value = Vec<Row>> {
+    let float = || {
+        prop_oneof![
+            4 => (-1e3..1e3).prop_map(Some),
+            2 => (-3i32..3).prop_map(|n| Some(f64::from(n))),
+            1 => prop_oneof![Just(None), Just(Some(f64::NAN)), Just(Some(f64::INFINITY)), Just(Some(-0.0))],
+        ]
+    };
+    let int = prop_oneof![4 => (-3i64..9).prop_map(Some), 1 => any::<i64>().prop_map(Some), 1 => Just(None)];
+    let text = prop::option::of("[a-cé]{0,2}");
+    let time = prop::option::of(prop_oneof!["20[0-9]{2}-0[1-9]-1[0-9] 1[0-9]:[0-5][0-9]:00", Just("soon".to_string())]);
+    let row = (float(), float(), int, any::<Option<bool>>(), text, time, any::<bool>(), any::<u8>());
+    prop::collection::vec(row, 2..60).prop_map(|mut rows| {
+        rows[0].6 = false;
+        rows[1].6 = true;
+        rows
+    })
+}
 
 /// Everything in a batch as integers, so that comparing is comparing bits.
 fn bits(batch: &Batch) -> (Vec<u32>, Vec<Vec<Vec<u64>>>, Vec<u32>, Vec<u32>) {
@@ -68,6 +88,12 @@ proptest! {
         prop_assert_eq!(read.statistics(), fitted.statistics());
         let others = batch(&others);
         prop_assert_eq!(bits(&read.transform(&others).unwrap()), bits(&fitted.transform(&others).unwrap()));
+    }
+
+    #[test]
+    fn rows_unlike_those_of_training_transform_too(others in table()) {
+        let fitted = fit(&[vec![batch(&rows())]], false);
+        prop_assert!(fitted.transform(&batch(&others)).is_ok());
     }
 
     #[test]

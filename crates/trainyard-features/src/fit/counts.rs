@@ -38,12 +38,12 @@ impl Counts {
         Self::new(usize::MAX)
     }
 
-    /// Adds the values of a column, all batches of which have the same type.
+    /// Adds the values of a column, all batches of which have the same type. Infinite numbers are left out.
     pub fn update(&mut self, column: &Column) {
         match column {
             Column::Numbers { values, .. } => {
                 self.kind = ValueKind::Float;
-                let present = values.iter().filter(|value| !value.is_nan());
+                let present = values.iter().filter(|value| value.is_finite());
                 present.for_each(|value| self.add_number(u64::from(value.to_bits()), 1));
             }
             Column::Int(array) => {

@@ -1,7 +1,7 @@
 //! Concatenation of two fingerprints into one.
 
 /// The key from which crosses start, as in TensorFlow's `crossed_column` and Keras' `HashedCrossing`.
-pub const CROSS_KEY: u64 = 0xDECA_FCAF_FE;
+pub const CROSS_KEY: u64 = 0x00DE_CAFC_AFFE;
 
 /// Combines two fingerprints; the order matters.
 ///

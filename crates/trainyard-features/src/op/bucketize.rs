@@ -83,11 +83,11 @@ impl Operation for Bucketize {
             }
             Way::Uniform(parts) => {
                 let moments = findings.moments()?;
+                let parts = if moments.count == 0 { 1 } else { parts };
                 let cut = |i: u64| (moments.min + (moments.max - moments.min) * i as f64 / parts as f64) as f32;
                 (1..parts).map(cut).collect()
             }
         };
-        boundaries.retain(|boundary| boundary.is_finite());
         boundaries.dedup();
         Ok(Constants::default().with("boundaries", boundaries))
     }

@@ -65,8 +65,7 @@ impl Operation for Clip {
     fn fit(&self, findings: &Findings<'_>) -> Checked<Constants> {
         let limit = |quantile: Option<f64>| -> Checked<Vec<f32>> {
             let Some(quantile) = quantile else { return Ok(Vec::new()) };
-            let value = findings.quantile(Quantile::Share(quantile))?;
-            Ok(value.filter(|value| value.is_finite()).into_iter().collect())
+            Ok(findings.quantile(Quantile::Share(quantile))?.into_iter().collect())
         };
         let (lower, upper) = (limit(self.lower_quantile)?, limit(self.upper_quantile)?);
         Ok(Constants::default().with("lower", lower).with("upper", upper))

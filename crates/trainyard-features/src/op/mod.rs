@@ -1,6 +1,6 @@
 //! The operations: one file each, with its formula, parameters, what fitting must find, kernel and tests.
 //!
-//! To add one, write its file and a line in [`operations`] below.
+//! To add one, write its file and a line in `operations!` below.
 //!
 //! ```text
 //! FeatureOp (parameters) --check--> Kind of the output        when the features are put together

@@ -41,12 +41,15 @@ pub fn schema(columns: &Columns) -> Schema {
 }
 
 pub fn features(toml: &str, columns: &Columns) -> Result<Features> {
-    let specs = toml::from_str(toml).unwrap();
-    Features::new(specs, &schema(columns), None, None)
+    Features::new(toml::from_str(toml).unwrap(), &schema(columns), None, None)
 }
 
 pub fn fit(toml: &str, columns: &Columns) -> Result<FittedFeatures> {
-    let mut fitting = features(toml, columns)?.fit();
+    fit_features(features(toml, columns)?, columns)
+}
+
+pub fn fit_features(features: Features, columns: &Columns) -> Result<FittedFeatures> {
+    let mut fitting = features.fit();
     while !fitting.finished() {
         let mut collector = fitting.collector();
         collector.update(&rows(columns))?;
