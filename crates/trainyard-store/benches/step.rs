@@ -2,7 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark reports to the terminal")]
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use trainyard_graph::random;
 use trainyard_nn::{Initializer, ParamShape, ParamSpec};
 use trainyard_store::{Gradients, Keys, MemoryStore, ParamStore, Params, Result, StoreConfig};
@@ -31,18 +31,23 @@ fn measure(ids: u64) -> Result<()> {
     }
     let batches: Vec<Keys> = (0..STEPS).map(|step| keys(step, ids)).collect();
     let (mut params, gradients) = (Params::default(), gradients(ROWS));
-    let (mut pull, mut push) = (0.0, 0.0);
+    let (mut pull, mut push) = (Vec::new(), Vec::new());
     for keys in &batches {
         let start = Instant::now();
         store.pull(keys, &mut params)?;
-        pull += start.elapsed().as_secs_f64();
+        pull.push(start.elapsed());
         let start = Instant::now();
         store.push(keys, &gradients)?;
-        push += start.elapsed().as_secs_f64();
+        push.push(start.elapsed());
     }
-    let micros = |seconds: f64| seconds * 1e6 / STEPS as f64;
-    println!("{ids:>9} rows a table: pull {:>5.0} µs, push {:>5.0} µs a step", micros(pull), micros(push));
+    println!("{ids:>9} rows a table: pull {:>5} µs, push {:>5} µs a step", median_micros(pull), median_micros(push));
     Ok(())
+}
+
+/// The median, which other work on the machine moves less than the mean.
+fn median_micros(mut times: Vec<Duration>) -> u128 {
+    times.sort_unstable();
+    times[times.len() / 2].as_micros()
 }
 
 fn keys(step: u64, ids: u64) -> Keys {

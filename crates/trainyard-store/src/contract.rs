@@ -34,7 +34,7 @@ pub fn config(seed: u64) -> StoreConfig {
 #[cfg(test)]
 pub(crate) fn trained(steps: u64) -> Snapshot {
     let store = created(&|config| Box::new(crate::MemoryStore::new(config).expect("settings are sound")), 1);
-    (0..steps).for_each(|step| push(&*store, &keys(&[step, 40], &[step, 9]), step));
+    (0..steps).for_each(|step| push(&*store, &keys(&[step, 40], &[step, 90]), step));
     snapshot(&*store)
 }
 

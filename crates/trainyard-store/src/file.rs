@@ -29,10 +29,10 @@ pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<()> {
         _ => Path::new("."),
     };
     let temp = dir.join(format!(".{}.{}", name.to_string_lossy(), unique_suffix()));
-    let written = write_synced(&temp, bytes).and_then(|()| fs::rename(&temp, path).map_err(io("write", path)));
+    let written = write_synced(&temp, bytes).and_then(|()| fs::rename(&temp, path));
     if let Err(error) = written {
         remove_quietly(&temp);
-        return Err(error);
+        return Err(io("write", path)(error));
     }
     sync_directory(dir)
 }
@@ -50,13 +50,10 @@ pub fn sync_directory(dir: &Path) -> Result<()> {
 }
 
 /// Writes a file and waits until it is on the disk.
-pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
-    let write = || {
-        let mut file = File::create_new(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(io("write", path))
+pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = File::create_new(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// A suffix that no other writer of this machine uses now.

@@ -51,6 +51,7 @@ pub mod contract;
 mod dense;
 mod error;
 pub mod file;
+mod index;
 mod memory;
 mod optimizers;
 mod slab;

@@ -1,5 +1,7 @@
 //! Rows of equal length in pages.
 
+use std::hint::black_box;
+
 /// Floats in a cache line of 64 bytes.
 const LINE: usize = 16;
 
@@ -29,6 +31,24 @@ impl Slab {
         let stride = if width <= LINE { width.next_power_of_two() } else { width.next_multiple_of(LINE) };
         let page_shift = (PAGE / stride).max(1).ilog2();
         Self { width, stride, page_shift, pages: Vec::new(), len: 0 }
+    }
+
+    /// Floats of a row.
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Brings the first `len` floats of rows near, all at the same time: loads that nothing waits for are a prefetch in safe
+    /// code. Optimizers divide and take roots, so a processor that only looks ahead sees few rows.
+    pub(crate) fn touch(&self, positions: &[Option<usize>], len: usize) {
+        let mut bits = 0;
+        for position in positions.iter().flatten() {
+            let row = &self.row(*position)[..len];
+            for line in row.chunks(LINE) {
+                bits ^= line[0].to_bits();
+            }
+        }
+        black_box(bits);
     }
 
     /// The row at a position that [`add`](Self::add) gave.

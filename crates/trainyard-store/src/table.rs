@@ -1,16 +1,12 @@
 //! One embedding table: rows found by id.
 
 use crate::Result;
+use crate::index::{CHUNK, Index};
 use crate::optimizers::check_slots;
 use crate::slab::Slab;
 use crate::snapshot::TableState;
-use hashbrown::HashTable;
 use std::sync::Arc;
 use trainyard_nn::{Optimizer, ParamSpec};
-
-/// Ids looked up before their rows are touched. The processor then waits for many rows at once instead of one after another;
-/// the positions of a chunk live on the stack.
-const CHUNK: usize = 64;
 
 /// Rows `[weights | slots]` by id. Only rows that were pushed exist; the others read as their initial value.
 pub(crate) struct Table {
@@ -19,14 +15,8 @@ pub(crate) struct Table {
     /// The random stream of initial values.
     stream: u64,
     optimizer: Arc<dyn Optimizer>,
-    index: HashTable<Entry>,
+    index: Index,
     rows: Slab,
-}
-
-#[derive(Clone, Copy)]
-struct Entry {
-    id: u64,
-    position: usize,
 }
 
 impl Table {
@@ -34,7 +24,7 @@ impl Table {
     pub(crate) fn new(spec: &ParamSpec, seed: u64, optimizer: Arc<dyn Optimizer>) -> Self {
         let dim = spec.shape.len();
         let rows = Slab::new(dim * (1 + optimizer.slots()));
-        Self { dim, stream: spec.stream(seed), optimizer, index: HashTable::new(), rows, spec: spec.clone() }
+        Self { dim, stream: spec.stream(seed), optimizer, index: Index::new(), rows, spec: spec.clone() }
     }
 
     /// A table with the rows of `state`, which has been checked against the spec.
@@ -47,7 +37,7 @@ impl Table {
         check_slots(&state.name, state.weights.len(), state.slots.len(), &*optimizer)?;
         let mut table = Self::new(spec, seed, optimizer);
         let (dim, width) = (table.dim, table.dim * table.optimizer.slots());
-        table.index.reserve(state.ids.len(), |entry| hash(entry.id));
+        table.index = Index::with_capacity(state.ids.len());
         for (i, &id) in state.ids.iter().enumerate() {
             let position = table.add(id);
             let (weights, slots) = table.rows.row_mut(position).split_at_mut(dim);
@@ -69,11 +59,9 @@ impl Table {
 
     /// Reads rows into `out`, `[ids, dim]`.
     pub(crate) fn pull(&self, ids: &[u64], out: &mut [f32]) {
-        let mut positions = [None; CHUNK];
         for (ids, out) in ids.chunks(CHUNK).zip(out.chunks_mut(CHUNK * self.dim)) {
-            for (position, &id) in positions.iter_mut().zip(ids) {
-                *position = self.find(id);
-            }
+            let positions = self.index.find_all(ids);
+            self.rows.touch(&positions, self.dim);
             for ((position, &id), out) in positions.iter().zip(ids).zip(out.chunks_exact_mut(self.dim)) {
                 match *position {
                     Some(position) => out.copy_from_slice(&self.rows.row(position)[..self.dim]),
@@ -86,12 +74,11 @@ impl Table {
     /// Updates rows by their gradients `[ids, dim]`, and makes those that do not exist.
     pub(crate) fn push(&mut self, step: u64, ids: &[u64], gradients: &[f32]) {
         let rates = self.optimizer.rates(step);
-        let mut positions = [0; CHUNK];
         for (ids, gradients) in ids.chunks(CHUNK).zip(gradients.chunks(CHUNK * self.dim)) {
-            for (position, &id) in positions.iter_mut().zip(ids) {
-                *position = self.find(id).unwrap_or_else(|| self.make(id));
-            }
-            for (&position, gradient) in positions.iter().zip(gradients.chunks_exact(self.dim)) {
+            let positions = self.index.find_all(ids);
+            self.rows.touch(&positions, self.rows.width());
+            for ((position, &id), gradient) in positions.iter().zip(ids).zip(gradients.chunks_exact(self.dim)) {
+                let position = position.unwrap_or_else(|| self.make(id));
                 let (weights, slots) = self.rows.row_mut(position).split_at_mut(self.dim);
                 self.optimizer.apply(&rates, weights, gradient, slots);
             }
@@ -100,25 +87,24 @@ impl Table {
 
     /// A copy of all rows, by ascending id.
     pub(crate) fn state(&self) -> TableState {
-        let mut entries: Vec<Entry> = self.index.iter().copied().collect();
-        entries.sort_unstable_by_key(|entry| entry.id);
+        let mut entries: Vec<(u64, usize)> = self.index.iter().collect();
+        entries.sort_unstable();
         let mut weights = Vec::with_capacity(entries.len() * self.dim);
         let mut slots = Vec::with_capacity(entries.len() * self.dim * self.optimizer.slots());
-        for entry in &entries {
-            let (row, row_slots) = self.rows.row(entry.position).split_at(self.dim);
+        for (_, position) in &entries {
+            let (row, row_slots) = self.rows.row(*position).split_at(self.dim);
             weights.extend_from_slice(row);
             slots.extend_from_slice(row_slots);
         }
-        let ids = entries.iter().map(|entry| entry.id).collect();
+        let ids = entries.iter().map(|(id, _)| *id).collect();
         TableState { name: self.spec.name.clone(), dim: self.dim, ids, weights, slots }
     }
 
-    fn find(&self, id: u64) -> Option<usize> {
-        self.index.find(hash(id), |entry| entry.id == id).map(|entry| entry.position)
-    }
-
-    /// Makes the row of an id as it starts.
+    /// Makes the row of an id as it starts, unless the id came earlier in the same push, which only debug builds refuse.
     fn make(&mut self, id: u64) -> usize {
+        if let Some(position) = self.index.find(id) {
+            return position;
+        }
         let position = self.add(id);
         let (weights, slots) = self.rows.row_mut(position).split_at_mut(self.dim);
         self.spec.fill_row(self.stream, id, weights);
@@ -131,39 +117,45 @@ impl Table {
     /// Makes a row of zeros for an id that has none.
     fn add(&mut self, id: u64) -> usize {
         let position = self.rows.add();
-        self.index.insert_unique(hash(id), Entry { id, position }, |entry| hash(entry.id));
+        self.index.insert(id, position);
         position
     }
-}
-
-/// Multiplies by the golden ratio and folds the halves of the product, so that high and low bits of the result depend on all
-/// bits of the id: ids may be consecutive, multiples of a power of two, or hashes already.
-fn hash(id: u64) -> u64 {
-    let product = u128::from(id ^ 0x9e37_79b9_7f4a_7c15) * 0xbf58_476d_1ce4_e5b9_u128;
-    (product as u64) ^ ((product >> 64) as u64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashSet;
+    use trainyard_nn::{Initializer, OptimizerConfig, ParamShape};
 
-    /// Hashes 4096 ids into as many buckets by their low bits, as the index does; random ids would fill 63 % of them.
+    fn table() -> Table {
+        let spec = ParamSpec::new("t", ParamShape::Table { dim: 1 }, Initializer::Constant { value: 1.0 });
+        let sgd: OptimizerConfig = serde_json::from_str(r#"{"sgd": {"learning_rate": 1.0}}"#).unwrap();
+        Table::new(&spec, 0, Arc::from(sgd.build().unwrap()))
+    }
+
+    /// Pushes gradients of 1 and expects these rows.
     #[track_caller]
-    fn check_spread(id: impl Fn(u64) -> u64) {
-        let low: HashSet<u64> = (0..4096).map(|i| hash(id(i)) & 4095).collect();
-        let high: HashSet<u64> = (0..4096).map(|i| hash(id(i)) >> 52).collect();
-        assert!(low.len() > 2000 && high.len() > 2000, "{} {}", low.len(), high.len());
+    fn check(pushes: &[&[u64]], ids: &[u64], weights: &[f32]) {
+        let mut table = table();
+        for (step, ids) in pushes.iter().enumerate() {
+            table.push(step as u64 + 1, ids, &vec![1.0; ids.len()]);
+        }
+        let state = table.state();
+        assert_eq!((&state.ids[..], &state.weights[..]), (ids, weights));
     }
 
     #[test]
-    fn consecutive_ids_spread() {
-        check_spread(|i| i);
+    fn rows_come_out_by_id() {
+        check(&[&[9, 3], &[3, 5]], &[3, 5, 9], &[-1.0, 0.0, 0.0]);
     }
 
     #[test]
-    fn ids_that_differ_in_high_bits_alone_spread() {
-        check_spread(|i| i << 40);
-        check_spread(|i| i << 52);
+    fn an_id_twice_in_a_push_is_one_row() {
+        check(&[&[7, 7]], &[7], &[-1.0]);
+    }
+
+    #[test]
+    fn nothing_pushed_is_no_row() {
+        check(&[&[]], &[], &[]);
     }
 }

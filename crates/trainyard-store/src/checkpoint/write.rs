@@ -17,12 +17,16 @@ const CHUNK: usize = 1 << 16;
 /// Writes all files of a checkpoint into an empty directory and syncs them.
 pub(super) fn write_files(dir: &Path, snapshot: &Snapshot, state: &str) -> Result<Manifest> {
     let params = write_params(&dir.join(PARAMS), snapshot)?;
-    write_synced(&dir.join(STATE), state.as_bytes())?;
+    write_text(&dir.join(STATE), state)?;
     let state = Sum { bytes: state.len() as u64, crc32: crc32fast::hash(state.as_bytes()) };
     let manifest = Manifest::new(snapshot.step, params, state);
-    write_synced(&dir.join(MANIFEST), manifest.to_json()?.as_bytes())?;
+    write_text(&dir.join(MANIFEST), &manifest.to_json()?)?;
     sync_directory(dir)?;
     Ok(manifest)
+}
+
+fn write_text(path: &Path, text: &str) -> Result<()> {
+    write_synced(path, text.as_bytes()).map_err(io("write", path))
 }
 
 fn write_params(path: &Path, snapshot: &Snapshot) -> Result<Sum> {
