@@ -9,7 +9,7 @@ pub(crate) const CHUNK: usize = 64;
 ///
 /// An entry is a quarter of a cache line and lies where its hash says or shortly after (linear probing), so an id costs one
 /// access to memory, and that can be started early. A general hash table has its tags apart from its entries: 512 look-ups in
-/// each of 26 tables of a million ids took 1.11 ms in hashbrown and 0.62 ms here (see `benches/README.md`).
+/// each of 26 tables of a million ids took 1.11 ms in hashbrown and 0.64 ms here (see `benches/README.md`).
 pub(crate) struct Index {
     /// A power of two of them, more than are taken.
     entries: Vec<Entry>,
