@@ -51,6 +51,7 @@ mod source;
 #[cfg(test)]
 mod testing;
 
+pub use arrow::record_batch::RecordBatch;
 pub use cache::Cache;
 pub use error::{Error, Place, Result};
 pub use fit::fit;

@@ -62,12 +62,18 @@ pub struct Manifest {
     pub seed: u64,
     /// The columns it answers with.
     pub outputs: Vec<Output>,
+    /// Columns of the data that name a row, which predictions carry through.
+    #[serde(default)]
+    pub keys: Vec<String>,
+    /// How the files of the training data were written, for programs that read such files again.
+    #[serde(default)]
+    pub files: BTreeMap<String, serde_json::Value>,
     /// Step of training at which it was exported.
     pub step: u64,
     /// Metrics on the evaluation data.
     pub metrics: BTreeMap<String, f64>,
-    /// SHA-256 of the other files, by name.
-    pub files: BTreeMap<String, String>,
+    /// SHA-256 of the other files of the directory, by name.
+    pub checksums: BTreeMap<String, String>,
 }
 
 impl Bundle {
@@ -87,9 +93,11 @@ impl Bundle {
             params: architecture.specs,
             seed: snapshot.seed,
             outputs,
+            keys: Vec::new(),
+            files: BTreeMap::new(),
             step: snapshot.step,
             metrics: BTreeMap::new(),
-            files: BTreeMap::new(),
+            checksums: BTreeMap::new(),
         };
         Self { manifest, dense: snapshot.dense, tables: snapshot.tables, features }
     }
@@ -121,7 +129,7 @@ impl Bundle {
         let features = self.features.to_json().into_bytes();
         let mut manifest = self.manifest.clone();
         for (name, bytes) in [(WEIGHTS, &weights), (FEATURES, &features)] {
-            manifest.files.insert(name.to_owned(), checksum(bytes));
+            manifest.checksums.insert(name.to_owned(), checksum(bytes));
             file::atomic_write(&dir.join(name), bytes)?;
         }
         let json = serde_json::to_vec_pretty(&manifest).map_err(|error| Error::Internal(error.to_string()))?;
@@ -213,7 +221,7 @@ fn dense_specs(specs: &[ParamSpec]) -> impl Iterator<Item = &ParamSpec> {
 fn read_checked(dir: &Path, name: &str, manifest: &Manifest) -> Result<Vec<u8>> {
     let path = dir.join(name);
     let bytes = fs::read(&path).map_err(io("read", &path))?;
-    if manifest.files.get(name) == Some(&checksum(&bytes)) {
+    if manifest.checksums.get(name) == Some(&checksum(&bytes)) {
         return Ok(bytes);
     }
     let problem = format!("`{name}` is not the file that was exported (its SHA-256 differs)");

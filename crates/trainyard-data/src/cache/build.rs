@@ -58,7 +58,8 @@ impl Build<'_> {
                 None => Ok(Encoded::Rows(layout.encode(batch)?)),
             }
         };
-        map_in_order(self.source.scan()?, self.threads, encode, |encoded| {
+        let mut scan = self.source.scan()?;
+        map_in_order(&mut scan, self.threads, encode, |encoded| {
             match encoded {
                 Encoded::Misfit(layout) => wider = Some(layout),
                 Encoded::Rows(batch) => {
@@ -70,7 +71,7 @@ impl Build<'_> {
             Ok(wider.is_none())
         })?;
         if wider.is_none() {
-            writer.finish()?;
+            writer.finish(scan.skipped())?;
         }
         Ok(wider)
     }

@@ -107,6 +107,11 @@ impl Cache {
         self.index.blocks.get(block).map_or(0, |block| block.rows as usize)
     }
 
+    /// Rows of the source that could not be read and were left out.
+    pub fn skipped(&self) -> u64 {
+        self.index.skipped
+    }
+
     /// Whether the rows have labels.
     pub fn is_labelled(&self) -> bool {
         self.index.layout.labels
@@ -181,7 +186,7 @@ impl Cache {
         }
         let mut writer = Writer::create(path, layout.clone(), ("test".into(), "blocks".into()))?;
         blocks.into_iter().try_for_each(|block| writer.write(&layout.encode(block)?))?;
-        writer.finish()?;
+        writer.finish(0)?;
         Self::open(path, "test")
     }
 }

@@ -18,6 +18,8 @@ pub(super) struct Index {
     pub fingerprint: String,
     /// What the source was.
     pub source: String,
+    /// Rows of the source that could not be read and were left out.
+    pub skipped: u64,
     /// How the rows are stored.
     pub layout: Layout,
     /// The blocks, in the order of the rows.
@@ -98,7 +100,7 @@ mod tests {
         };
         let layout = Layout { numeric_width: 1, ids: Vec::new(), labels: true, weights: false };
         let blocks = means_and_variances.iter().map(block).collect();
-        Index { version: VERSION, fingerprint: "f".into(), source: "s".into(), layout, blocks }
+        Index { version: VERSION, fingerprint: "f".into(), source: "s".into(), skipped: 0, layout, blocks }
     }
 
     #[track_caller]

@@ -33,7 +33,7 @@ impl Writer {
         let file = File::create(&temporary).map_err(Error::io("create", &temporary))?;
         let metadata = HashMap::from([("trainyard.fingerprint".to_owned(), fingerprint.clone())]);
         let file = FileWriter::try_new(Counted::new(BufWriter::new(file)), &layout.schema(metadata))?;
-        let index = Index { version: VERSION, fingerprint, source, layout, blocks: Vec::new() };
+        let index = Index { version: VERSION, fingerprint, source, skipped: 0, layout, blocks: Vec::new() };
         Ok(Self { path: path.to_owned(), temporary, file: Some(file), index })
     }
 
@@ -50,8 +50,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends the file, makes it durable and gives it its name.
-    pub(super) fn finish(mut self) -> Result<()> {
+    /// Ends the file, makes it durable and gives it its name. So many rows of the source were skipped.
+    pub(super) fn finish(mut self, skipped: u64) -> Result<()> {
+        self.index.skipped = skipped;
         let mut file = self.file.take().ok_or_else(|| internal("a cache is ended twice"))?;
         file.write_metadata(KEY, self.index.to_text().map_err(internal)?);
         file.finish()?;

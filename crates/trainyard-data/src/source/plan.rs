@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
 use trainyard_features::{ColumnType, Schema};
+use trainyard_graph::random;
 
 use super::config::SourceConfig;
 use super::files::Files;
@@ -20,13 +21,41 @@ pub(super) struct Plan {
     pub files: Files,
     pub schema: Schema,
     pub arrow: SchemaRef,
+    pub part: Part,
+}
+
+/// Which of the rows a scan gives. Whether a row is held out is a function of its place among the rows alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    All,
+    /// Those that are not held out, where one in so many is.
+    Learnt(u64),
+    /// Those that are held out, one in so many.
+    HeldOut(u64),
+}
+
+impl Part {
+    /// Whether the row at this place belongs to the part.
+    pub(super) fn holds(self, row: u64) -> bool {
+        let is_held_out = |one_in| random::below(random::stream(0, "held out"), row, one_in) == 0;
+        match self {
+            Part::All => true,
+            Part::Learnt(one_in) => !is_held_out(one_in),
+            Part::HeldOut(one_in) => is_held_out(one_in),
+        }
+    }
 }
 
 impl Plan {
     /// A plan to read the columns of `schema`.
     pub(super) fn new(config: SourceConfig, files: Files, schema: Schema) -> Self {
         let arrow = Arc::new(arrow_schema(&schema));
-        Self { config, files, schema, arrow }
+        Self { config, files, schema, arrow, part: Part::All }
+    }
+
+    /// The same for a part of the rows.
+    pub(super) fn of_part(self, part: Part) -> Self {
+        Self { part, ..self }
     }
 }
 

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arrow::array::BooleanArray;
+use arrow::compute::filter_record_batch;
 use arrow::record_batch::RecordBatch;
 
 use super::config::Format;
-use super::plan::Plan;
+use super::plan::{Part, Plan};
 use super::{csv, parquet};
 use crate::Result;
 use crate::background::Background;
@@ -21,11 +23,15 @@ const DEPTH: usize = 4;
 pub struct Scan {
     batches: Background<Result<RecordBatch>>,
     skipped: Arc<AtomicU64>,
+    part: Part,
+    /// Rows decoded so far, of all parts.
+    row: u64,
 }
 
 impl Scan {
     pub(super) fn start(plan: Arc<Plan>) -> Scan {
         let skipped = Arc::new(AtomicU64::new(0));
+        let part = plan.part;
         let count = Arc::clone(&skipped);
         let batches = Background::spawn(DEPTH, move |sink| {
             let result = match plan.files.format {
@@ -37,7 +43,18 @@ impl Scan {
                 let _ = sink.send(Err(error));
             }
         });
-        Scan { batches, skipped }
+        Scan { batches, skipped, part, row: 0 }
+    }
+
+    /// The rows of a batch that belong to the scan's part.
+    fn of_part(&mut self, batch: RecordBatch) -> Result<RecordBatch> {
+        if self.part == Part::All {
+            return Ok(batch);
+        }
+        let first = self.row;
+        self.row += batch.num_rows() as u64;
+        let mask = (first..self.row).map(|row| Some(self.part.holds(row))).collect::<BooleanArray>();
+        Ok(filter_record_batch(&batch, &mask)?)
     }
 
     /// Ends the scan: there are no more batches.
@@ -57,6 +74,14 @@ impl Iterator for Scan {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.batches.next()
+        loop {
+            let batch = match self.batches.next()? {
+                Ok(batch) => self.of_part(batch),
+                Err(error) => return Some(Err(error)),
+            };
+            if batch.as_ref().map_or(true, |batch| batch.num_rows() > 0) {
+                return Some(batch);
+            }
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::config::{Format, OnError, SourceConfig, config};
 use super::csv::CsvFile;
 use super::files::Files;
 use super::parquet::TypedColumn;
-use super::plan::{Plan, position};
+use super::plan::{Part, Plan, position};
 use super::scan::Scan;
 use super::{csv, parquet};
 use crate::error::{Error, Result, listed};
@@ -116,8 +116,19 @@ impl Source {
         let places = columns.iter().map(|column| position(&names, column, &self.files()[0]));
         let places = places.collect::<Result<Vec<_>>>()?;
         let fields = places.into_iter().map(|place| self.schema().fields[place].clone()).collect();
-        let plan = Plan::new(self.plan.config.clone(), self.plan.files.clone(), Schema { fields });
-        Ok(Source { plan: Arc::new(plan) })
+        Ok(self.with(Schema { fields }, self.plan.part))
+    }
+
+    /// The rows in two parts: those to learn from, and one in `one_in` that is held out to judge by. Which row is in which
+    /// part depends on its place alone, so every pass and every start of a program finds the same.
+    pub fn hold_out(&self, one_in: u64) -> (Source, Source) {
+        let part = |part| self.with(self.schema().clone(), part);
+        (part(Part::Learnt(one_in)), part(Part::HeldOut(one_in)))
+    }
+
+    fn with(&self, schema: Schema, part: Part) -> Source {
+        let plan = Plan::new(self.plan.config.clone(), self.plan.files.clone(), schema).of_part(part);
+        Source { plan: Arc::new(plan) }
     }
 
     /// Starts a pass over all rows.
@@ -138,7 +149,7 @@ impl Source {
     pub fn fingerprint(&self) -> Result<String> {
         let mut hash = crc32fast::Hasher::new();
         let mut bytes = 0;
-        let how = format!("{:?} {:?}", self.plan.config, self.plan.schema);
+        let how = format!("{:?} {:?} {:?}", self.plan.config, self.plan.schema, self.plan.part);
         hash.update(how.as_bytes());
         for path in self.files() {
             let file = std::fs::metadata(path).map_err(Error::io("look at", path))?;
@@ -289,6 +300,20 @@ mod tests {
         let skipping = Source::open_all(&config).unwrap();
         assert_eq!(crate::testing::rows(&skipping.select(&["b"]).unwrap()).unwrap(), ["1|2"]);
         assert!(matches!(source.select(&["c"]), Err(Error::MissingColumn { .. })));
+    }
+
+    #[test]
+    fn each_row_is_learnt_or_held_out() {
+        let text: String = (0..20_000).map(|i| format!("{i}\n")).collect();
+        let (_folder, config) = file(&format!("a\n{text}"));
+        let (learnt, held_out) = Source::open(&config, &[("a", Some(Int))]).unwrap().hold_out(10);
+        let (learnt_rows, held_out_rows) = (crate::testing::rows(&learnt).unwrap(), crate::testing::rows(&held_out).unwrap());
+        assert!((1800..2200).contains(&held_out_rows.len()), "{}", held_out_rows.len());
+        let mut all: Vec<u64> = learnt_rows.iter().chain(&held_out_rows).map(|row| row.parse().unwrap()).collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..20_000).collect::<Vec<_>>());
+        assert_eq!(crate::testing::rows(&held_out).unwrap(), held_out_rows);
+        assert_ne!(learnt.fingerprint().unwrap(), held_out.fingerprint().unwrap());
     }
 
     #[test]

@@ -1,0 +1,350 @@
+//! From a spec to a trained, evaluated and exported model.
+
+use crate::directory::Directory;
+use crate::evaluate::{Evaluation, Evaluator, Figures, baseline, label_summary};
+use crate::observer::{Event, Observer, Stage};
+use crate::results::{Results, named};
+use crate::spec::Spec;
+use crate::state::State;
+use crate::trainer::{Ending, Memory, Trainer};
+use crate::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use trainyard_data::{Cache, Source, fit};
+use trainyard_features::{Features, FittedFeatures, LabelTask};
+use trainyard_graph::{Cpu, Device};
+use trainyard_model::{Architecture, Binding, Bundle, Head, Model, Predictor, TrainingArchitecture, head_of};
+use trainyard_nn::ParamShape;
+use trainyard_store::checkpoint::Checkpoints;
+use trainyard_store::{MemoryStore, ParamStore, Snapshot, StoreConfig};
+
+/// Share of the block clustering of labels beyond which rows look sorted; see [`Cache::label_clustering`].
+const CLUSTERED: f64 = 0.1;
+
+/// Trains what a spec says. [`fit`](Self::fit) resumes a run that its directory holds.
+#[derive(Debug)]
+pub struct Estimator {
+    spec: Spec,
+    directory: PathBuf,
+    model: Box<dyn Model>,
+    head: Option<Box<dyn Head>>,
+}
+
+/// A run that has ended.
+#[derive(Debug)]
+pub struct Trained {
+    /// Why it ended.
+    pub ending: Ending,
+    /// Whether it had ended before and nothing was to be done.
+    pub was_complete: bool,
+    /// The figures; none when it was interrupted.
+    pub results: Option<Results>,
+    /// The exported directory; none when it was interrupted.
+    pub export: Option<PathBuf>,
+}
+
+impl Estimator {
+    /// An estimator whose run lives in `runs/<name>`.
+    pub fn new(spec: Spec) -> Self {
+        let directory = Path::new("runs").join(&spec.name);
+        Self { model: Box::new(spec.model.clone()), head: None, directory, spec }
+    }
+
+    /// The same in another directory.
+    #[must_use]
+    pub fn in_directory(self, directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into(), ..self }
+    }
+
+    /// The same with a model of your own in place of the spec's.
+    #[must_use]
+    pub fn with_model(self, model: impl Model + 'static) -> Self {
+        Self { model: Box::new(model), ..self }
+    }
+
+    /// The same with a head of your own in place of that of the task.
+    #[must_use]
+    pub fn with_head(self, head: impl Head + 'static) -> Self {
+        Self { head: Some(Box::new(head)), ..self }
+    }
+
+    /// The directory of the run.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Fits features, trains, evaluates and exports. A run that the directory holds goes on where it stopped; one that has
+    /// ended is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// When the data, the spec or the disk does not allow it. What was saved before stays.
+    pub fn fit(&self, observer: &dyn Observer) -> Result<Trained> {
+        let directory = Directory::open(&self.directory, &self.spec)?;
+        let features = self.fit_features(&directory, observer)?;
+        let sources = Sources::open(&self.spec, &features)?;
+        let caches = Caches::build(&directory, &features, &sources, self.spec.train.lanes(), observer)?;
+        let head = self.head(&features)?;
+        let head = self.head.as_deref().unwrap_or(head.as_ref());
+        Run { estimator: self, directory, features, caches, head }.run(observer)
+    }
+
+    fn fit_features(&self, directory: &Directory, observer: &dyn Observer) -> Result<FittedFeatures> {
+        let data = &self.spec.data;
+        let all = Source::open_all(&data.source(&data.train, &self.spec.base))?;
+        let fingerprint = all.fingerprint()?;
+        if let Some(features) = directory.features(&fingerprint)? {
+            return Ok(features);
+        }
+        let (label, weight) = (Some(data.label.clone()), data.weight.clone());
+        let features = Features::new(self.spec.features.clone(), all.schema(), label, weight)?;
+        let learnt = if data.eval.is_some() { all } else { all.hold_out(HELD_OUT).0 };
+        observer.on(Event::Stage { stage: Stage::Fit, rows: None });
+        let fitted = fit(features, &learnt, self.spec.train.lanes(), &|rows| observer.on(Event::Rows(rows)))?;
+        directory.save_features(&fitted, &fingerprint)?;
+        Ok(fitted)
+    }
+
+    fn head(&self, features: &FittedFeatures) -> Result<Box<dyn Head>> {
+        let label = features.label().ok_or_else(|| Error::Internal("features without their label".to_owned()))?;
+        Ok(head_of(label, self.spec.loss))
+    }
+}
+
+/// Without evaluation rows, one training row in so many is held out for them.
+const HELD_OUT: u64 = 10;
+
+/// The rows of each split with the columns that the features read, the label and the weight.
+struct Sources {
+    train: Source,
+    eval: Source,
+    test: Option<Source>,
+}
+
+impl Sources {
+    fn open(spec: &Spec, features: &FittedFeatures) -> Result<Self> {
+        let columns = features.labelled_inputs();
+        let typed: Vec<_> = columns.fields.iter().map(|field| (field.name.as_str(), Some(field.column_type))).collect();
+        let open = |split| Ok::<_, Error>(Source::open(&spec.data.source(split, &spec.base), &typed)?);
+        let train = open(&spec.data.train)?;
+        let (train, eval) = match &spec.data.eval {
+            Some(eval) => (train, open(eval)?),
+            None => train.hold_out(HELD_OUT),
+        };
+        let test = spec.data.test.as_ref().map(open).transpose()?;
+        Ok(Self { train, eval, test })
+    }
+}
+
+/// The encoded rows of each split.
+struct Caches {
+    train: Arc<Cache>,
+    eval: Arc<Cache>,
+    test: Option<Arc<Cache>>,
+}
+
+impl Caches {
+    fn build(
+        directory: &Directory,
+        features: &FittedFeatures,
+        sources: &Sources,
+        threads: usize,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let build = |split: &'static str, source: &Source| -> Result<Arc<Cache>> {
+            observer.on(Event::Stage { stage: Stage::Encode(split), rows: None });
+            let progress = |rows| observer.on(Event::Rows(rows));
+            let cache = Cache::open_or_build(&directory.cache(split), features, source, threads, &progress)?;
+            if cache.skipped() > 0 {
+                observer.on(Event::Notice(format!("{split}: {} rows that cannot be read were skipped", cache.skipped())));
+            }
+            Ok(Arc::new(cache))
+        };
+        let train = build("train", &sources.train)?;
+        if train.label_clustering() > CLUSTERED {
+            observer.on(Event::Notice("the training rows look sorted by label; shuffling mixes them".to_owned()));
+        }
+        let test = sources.test.as_ref().map(|source| build("test", source)).transpose()?;
+        Ok(Self { eval: build("eval", &sources.eval)?, train, test })
+    }
+}
+
+/// One run of an estimator.
+struct Run<'a> {
+    estimator: &'a Estimator,
+    directory: Directory,
+    features: FittedFeatures,
+    caches: Caches,
+    head: &'a dyn Head,
+}
+
+impl Run<'_> {
+    fn run(&self, observer: &dyn Observer) -> Result<Trained> {
+        let spec = &self.estimator.spec;
+        let encoding = self.features.encoding();
+        let architecture = TrainingArchitecture::new(self.estimator.model.as_ref(), self.head, encoding)?;
+        let binding = Binding::new(&architecture.base.graph, &architecture.base.specs, encoding)?;
+        let store = self.store(&architecture)?;
+        let checkpoints = Checkpoints::open(self.directory.join("checkpoints"), spec.train.checkpoint_keep)?;
+        let state = self.resume(&checkpoints, &store, observer)?;
+        let cpu = Cpu::new(spec.train.lanes()).with_micro_batch(spec.train.micro_batch());
+        let steps_before = store.step()?;
+        let mut trainer = self.trainer(&cpu, &architecture, &binding, &store, checkpoints, state)?;
+        let ending = trainer.run(&self.caches.train, observer)?;
+        if ending == Ending::Interrupted {
+            return Ok(Trained { ending, was_complete: false, results: None, export: None });
+        }
+        let best = trainer.state.best.as_ref().map_or(0, |best| best.step);
+        let unchanged = store.step()? == steps_before;
+        if let Some(results) = Results::read(&self.directory.join("metrics.json")).filter(|_| unchanged) {
+            let export = self.directory.join("export").join(best.to_string());
+            if export.exists() {
+                return Ok(Trained { ending, was_complete: true, results: Some(results), export: Some(export) });
+            }
+        }
+        let snapshot = trainer.checkpoints.load(best)?.snapshot;
+        store.restore(&snapshot)?;
+        let (results, export) = self.conclude(&mut trainer, &store, snapshot, observer)?;
+        Ok(Trained { ending, was_complete: false, results: Some(results), export: Some(export) })
+    }
+
+    fn store(&self, architecture: &TrainingArchitecture) -> Result<MemoryStore> {
+        let spec = &self.estimator.spec;
+        let config = StoreConfig { seed: spec.train.seed, optimizers: spec.all_optimizers(), clip: spec.train.clip };
+        let store = MemoryStore::new(config)?;
+        store.create(&architecture.base.specs)?;
+        Ok(store)
+    }
+
+    /// Puts the newest whole checkpoint into the store.
+    fn resume(&self, checkpoints: &Checkpoints, store: &dyn ParamStore, observer: &dyn Observer) -> Result<State> {
+        let fingerprint = self.features.fingerprint();
+        let Some(loaded) = checkpoints.latest()? else {
+            return Ok(State { features: fingerprint, ..State::default() });
+        };
+        for (step, reason) in &loaded.skipped {
+            observer.on(Event::Notice(format!("checkpoint {step} is damaged and was passed over: {reason}")));
+        }
+        let state: State = serde_json::from_str(&loaded.state)
+            .map_err(|error| Error::Internal(format!("checkpoint {} has no state: {error}", loaded.step)))?;
+        if state.features != fingerprint {
+            return Err(Error::Directory {
+                path: self.directory.path().to_owned(),
+                problem: "that was trained on other features".to_owned(),
+                expected: "choose another directory with `--output`, or remove this one to start anew".to_owned(),
+            });
+        }
+        store.restore(&loaded.snapshot)?;
+        observer.on(Event::Notice(format!("resumed at step {}", loaded.step)));
+        Ok(state)
+    }
+
+    fn trainer<'a>(
+        &'a self,
+        cpu: &Cpu,
+        architecture: &TrainingArchitecture,
+        binding: &'a Binding,
+        store: &'a MemoryStore,
+        mut checkpoints: Checkpoints,
+        state: State,
+    ) -> Result<Trainer<'a>> {
+        let TrainingArchitecture { base, losses, loss, gradients } = architecture;
+        let outputs: Vec<_> = std::iter::once(*loss).chain(gradients.iter().copied()).collect();
+        checkpoints.protect(state.best.iter().map(|best| best.step));
+        Ok(Trainer {
+            config: &self.estimator.spec.train,
+            store,
+            binding,
+            program: cpu.compile(&base.graph, &outputs)?,
+            is_table: base.specs.iter().map(|spec| matches!(spec.shape, ParamShape::Table { .. })).collect(),
+            evaluator: Evaluator {
+                cache: self.caches.eval.clone(),
+                binding,
+                program: cpu.compile(&base.graph, &[*losses, base.predictions])?,
+            },
+            checkpoints,
+            state,
+            memory: Memory::default(),
+        })
+    }
+
+    /// Evaluates the best model on all splits, exports it, and writes the figures and the report.
+    fn conclude(
+        &self,
+        trainer: &mut Trainer<'_>,
+        store: &MemoryStore,
+        snapshot: Snapshot,
+        observer: &dyn Observer,
+    ) -> Result<(Results, PathBuf)> {
+        let eval = self.evaluate(trainer, "eval", &self.caches.eval, store, observer)?;
+        let test = self.caches.test.as_ref();
+        let test = test.map(|cache| self.evaluate(trainer, "test", cache, store, observer)).transpose()?;
+        let labels = label_summary(&self.caches.train, self.head.width())?;
+        let baseline = baseline(self.head, &labels, &self.caches.eval)?;
+        let step = snapshot.step;
+        let export = self.export(snapshot, &eval.figures)?;
+        let rows = [Some(&self.caches.train), Some(&self.caches.eval), test.as_ref().and(self.caches.test.as_ref())];
+        let rows = ["train", "eval", "test"].into_iter().zip(rows);
+        let results = Results {
+            name: self.estimator.spec.name.clone(),
+            task: self.task(),
+            best_step: step,
+            rows: rows.filter_map(|(split, cache)| Some((split.to_owned(), cache?.rows()))).collect(),
+            eval: named(&eval.figures),
+            test: test.map(|test| named(&test.figures)),
+            baseline: named(&baseline),
+            history: trainer.state.history.clone(),
+        };
+        results.write(&self.directory.join("metrics.json"))?;
+        results.write_report(&self.directory.join("report.html"), &self.features, &eval.sample)?;
+        Ok((results, export))
+    }
+
+    fn evaluate(
+        &self,
+        trainer: &mut Trainer<'_>,
+        split: &'static str,
+        cache: &Arc<Cache>,
+        store: &MemoryStore,
+        observer: &dyn Observer,
+    ) -> Result<Evaluation> {
+        observer.on(Event::Stage { stage: Stage::Evaluate(split), rows: Some(cache.rows()) });
+        let own = std::mem::replace(&mut trainer.evaluator.cache, cache.clone());
+        let evaluation = trainer.evaluator.evaluate(store, self.head);
+        trainer.evaluator.cache = own;
+        evaluation
+    }
+
+    fn export(&self, snapshot: Snapshot, figures: &Figures) -> Result<PathBuf> {
+        let architecture = Architecture::new(self.estimator.model.as_ref(), self.head, self.features.encoding())?;
+        let (version, spec) = (snapshot.step, &self.estimator.spec);
+        let mut bundle = Bundle::new(&spec.name, architecture, self.head.outputs(), snapshot, self.features.clone());
+        bundle.manifest.metrics = named(figures).into_iter().collect();
+        bundle.manifest.keys = spec.data.keys.clone();
+        bundle.manifest.files = spec.data.files_as_data()?;
+        bundle.write(&self.directory.join("export"), version)?;
+        Ok(self.directory.join("export").join(version.to_string()))
+    }
+
+    fn task(&self) -> String {
+        match self.estimator.spec.data.label.task {
+            LabelTask::Regression => "regression",
+            LabelTask::Binary => "binary",
+            LabelTask::Multiclass => "multiclass",
+        }
+        .to_owned()
+    }
+}
+
+impl Trained {
+    /// A predictor of the exported model.
+    ///
+    /// # Errors
+    ///
+    /// When the run was interrupted, or its export cannot be read.
+    pub fn predictor(&self) -> Result<Predictor> {
+        let export = self.export.as_ref();
+        let export = export.ok_or_else(|| Error::config("the run was interrupted", "start it again; it goes on"))?;
+        Ok(Predictor::load(export)?)
+    }
+}
