@@ -18,9 +18,29 @@ use std::collections::BTreeMap;
 /// assert_eq!(sum.value(), 1.0);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Vec<Stored>", into = "Vec<Stored>")]
 pub struct ExactSum {
     /// Sum of the mantissas by exponent; no entry is 0.
     bins: BTreeMap<i16, i128>,
+}
+
+/// A bin in a file: its exponent, and the high and low 64 bits of the sum, since JSON readers know no larger integers.
+type Stored = (i16, i64, u64);
+
+impl From<ExactSum> for Vec<Stored> {
+    fn from(sum: ExactSum) -> Self {
+        sum.bins.into_iter().map(|(exponent, mantissa)| (exponent, (mantissa >> 64) as i64, mantissa as u64)).collect()
+    }
+}
+
+impl From<Vec<Stored>> for ExactSum {
+    fn from(stored: Vec<Stored>) -> Self {
+        let mut sum = Self::default();
+        for (exponent, high, low) in stored {
+            sum.add_bin(exponent, (i128::from(high) << 64) | i128::from(low));
+        }
+        sum
+    }
 }
 
 impl ExactSum {
@@ -159,6 +179,8 @@ mod tests {
         let mut sum = ExactSum::default();
         sum.add(0.1);
         sum.add(-3e20);
+        // Enough terms of one exponent to pass 64 bits.
+        (0..5000).for_each(|i| sum.add(-1.999 - f64::from(i) * 1e-9));
         assert_eq!(serde_json::from_str::<ExactSum>(&serde_json::to_string(&sum).unwrap()).unwrap(), sum);
     }
 }

@@ -32,6 +32,9 @@ impl Directory {
         }
         let lock = lock(path)?;
         let directory = Self { path: path.to_owned(), _lock: lock };
+        for dir in ["", "features", "cache", "export"] {
+            remove_leftovers(&path.join(dir));
+        }
         directory.check_spec(spec)?;
         let config = directory.path.join("config.toml");
         atomic_write(&config, resolved(spec).to_toml()?.as_bytes())?;
@@ -105,7 +108,8 @@ impl Directory {
 
 fn lock(path: &Path) -> Result<File> {
     let name = path.join(".lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&name).map_err(Error::io("open", &name))?;
+    let file =
+        File::options().create(true).truncate(false).write(true).open(&name).map_err(Error::io("open", &name))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::Error(source)) => Err(Error::Io { action: "lock", path: name, source }),
@@ -114,6 +118,18 @@ fn lock(path: &Path) -> Result<File> {
             problem: "that another process is working on".to_owned(),
             expected: "wait for it, or choose another directory with `--output`".to_owned(),
         }),
+    }
+}
+
+/// Removes what a killed process was writing. Whatever cannot be removed is in nobody's way.
+fn remove_leftovers(dir: &Path) {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_leftover = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.ends_with(".tmp") || (name.starts_with('.') && name.contains(".tmp-"))
+    };
+    for path in entries.filter(is_leftover) {
+        drop(if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) });
     }
 }
 

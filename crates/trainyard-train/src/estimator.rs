@@ -156,7 +156,8 @@ impl Caches {
             let progress = |rows| observer.on(Event::Rows(rows));
             let cache = Cache::open_or_build(&directory.cache(split), features, source, threads, &progress)?;
             if cache.skipped() > 0 {
-                observer.on(Event::Notice(format!("{split}: {} rows that cannot be read were skipped", cache.skipped())));
+                observer
+                    .on(Event::Notice(format!("{split}: {} rows that cannot be read were skipped", cache.skipped())));
             }
             Ok(Arc::new(cache))
         };

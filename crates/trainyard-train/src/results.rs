@@ -71,7 +71,7 @@ impl Results {
     pub(crate) fn write_report(&self, path: &Path, features: &FittedFeatures, sample: &[(f32, f32)]) -> Result<()> {
         let (columns, rows) = self.table();
         let metrics: Vec<MetricRow> = rows.into_iter().map(|(name, values)| MetricRow { name, values }).collect();
-        let fact = |(split, rows): &(String, u64)| (format!("{split} rows"), rows.to_string());
+        let fact = |(split, rows): &(String, u64)| (format!("{split} rows"), grouped(*rows));
         let facts: Vec<(String, String)> = self.rows.iter().map(fact).collect();
         let point = |p: &HistoryPoint| ReportPoint {
             step: p.step,
@@ -93,5 +93,37 @@ impl Results {
             label: features.label_statistics(),
         };
         Ok(atomic_write(path, report.to_html().as_bytes())?)
+    }
+}
+
+/// A whole number with commas between thousands.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let lead = digits.len() % 3;
+    let comma = |i: usize| if i > 0 && i % 3 == lead { "," } else { "" };
+    digits.chars().enumerate().map(|(i, digit)| format!("{}{digit}", comma(i))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        for (number, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (12_345, "12,345"),
+            (123_456, "123,456"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(grouped(number), expected);
+        }
+    }
+
+    #[test]
+    fn figures_that_are_no_numbers_are_left_out() {
+        assert_eq!(named(&[("auc", f64::NAN), ("loss", 0.5)]), [("loss".to_owned(), 0.5)]);
     }
 }

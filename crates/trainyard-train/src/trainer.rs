@@ -114,7 +114,8 @@ impl Trainer<'_> {
             return Ok(Some(Ending::EarlyStopped));
         }
         let step = self.store.step()?;
-        let complete = self.state.loader.epoch >= self.config.epochs || self.config.max_steps.is_some_and(|max| step >= max);
+        let complete =
+            self.state.loader.epoch >= self.config.epochs || self.config.max_steps.is_some_and(|max| step >= max);
         Ok(complete.then_some(Ending::Complete))
     }
 
@@ -147,7 +148,8 @@ impl Trainer<'_> {
 
     fn save(&self) -> Result<()> {
         let snapshot = self.store.snapshot()?;
-        let mut values = snapshot.dense.iter().map(|state| &state.weights).chain(snapshot.tables.iter().map(|t| &t.weights));
+        let mut values =
+            snapshot.dense.iter().map(|state| &state.weights).chain(snapshot.tables.iter().map(|t| &t.weights));
         if !values.all(|weights| weights.iter().all(|weight| weight.is_finite())) {
             return Err(self.diverged(snapshot.step, f64::NAN)?);
         }
@@ -167,7 +169,11 @@ impl Trainer<'_> {
 
 /// The sum of a batch's weights.
 pub(crate) fn total_weight(batch: &Batch) -> f64 {
-    if batch.weights.is_empty() { batch.rows as f64 } else { batch.weights.iter().map(|&weight| f64::from(weight)).sum() }
+    if batch.weights.is_empty() {
+        batch.rows as f64
+    } else {
+        batch.weights.iter().map(|&weight| f64::from(weight)).sum()
+    }
 }
 
 /// Copies the gradients out of a program, those of tables apart from the others.

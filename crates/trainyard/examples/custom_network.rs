@@ -1,6 +1,6 @@
 //! A network and a loss of one's own: `cargo run --release --example custom_network [DIRECTORY]`.
 //!
-//! The model adds a factorization machine and a cross network to a small tower; the head trains on the logarithm of the fare, so
+//! The model gates its features, and joins a small tower with a cross network; the head trains on the logarithm of the fare, so
 //! that a tenth too much costs the same on a short ride and a long one. Both use the graph's own operations beside layers.
 
 use trainyard::graph::{Activation, Graph, NodeId};

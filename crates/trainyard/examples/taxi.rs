@@ -3,7 +3,9 @@
 use trainyard::data::SourceConfig;
 use trainyard::features::op::{Bucketize, Clip, Cross, Sql, ZScore};
 use trainyard::train::spec::{DataConfig, EarlyStopping, TrainConfig};
-use trainyard::{Dnn, Estimator, FeatureOp, FeatureSpec, FeatureSpecs, LabelSpec, LabelTask, ModelConfig, Silent, Spec};
+use trainyard::{
+    Dnn, Estimator, FeatureOp, FeatureSpec, FeatureSpecs, LabelSpec, LabelTask, ModelConfig, Silent, Spec,
+};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/taxi/");
 const COORDINATES: [&str; 4] = ["pickup_longitude", "pickup_latitude", "dropoff_longitude", "dropoff_latitude"];
@@ -35,7 +37,10 @@ fn features() -> trainyard::features::Result<FeatureSpecs> {
     }
     for end in ["pickup", "dropoff"] {
         let inputs = [&*format!("{end}_longitude_part"), &*format!("{end}_latitude_part")];
-        features.push(format!("{end}_cell"), FeatureSpec::new(FeatureOp::Cross(Cross { buckets: 200, key: None }), &inputs))?;
+        features.push(
+            format!("{end}_cell"),
+            FeatureSpec::new(FeatureOp::Cross(Cross { buckets: 200, key: None }), &inputs),
+        )?;
     }
     Ok(features)
 }
@@ -45,8 +50,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let data = DataConfig {
         eval: Some(format!("{FOLDER}taxi-valid.csv").as_str().into()),
         test: Some(format!("{FOLDER}taxi-test.csv").as_str().into()),
-        files: SourceConfig { header: false, columns: columns.map(ToString::to_string).collect(), ..SourceConfig::default() },
-        ..DataConfig::new(format!("{FOLDER}taxi-train.csv").as_str(), LabelSpec::new("fare_amount", LabelTask::Regression))
+        files: SourceConfig {
+            header: false,
+            columns: columns.map(ToString::to_string).collect(),
+            ..SourceConfig::default()
+        },
+        ..DataConfig::new(
+            format!("{FOLDER}taxi-train.csv").as_str(),
+            LabelSpec::new("fare_amount", LabelTask::Regression),
+        )
     };
     let model = ModelConfig::Dnn(Dnn { hidden_units: vec![64, 32], ..Dnn::default() });
     let early_stopping = EarlyStopping { patience: 10 };

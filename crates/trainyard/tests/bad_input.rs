@@ -113,7 +113,8 @@ fn a_full_disk_is_named_and_nothing_is_lost() {
     project.fails(&["predict", "runs/small", "eval.csv", "--output", "/dev/full"], 1, &["/dev/full"]);
     let small = project.path("small");
     std::fs::create_dir(&small).unwrap();
-    let mounted = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "none"]).arg(&small).status();
+    let mounted =
+        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "none"]).arg(&small).status();
     if !mounted.is_ok_and(|status| status.success()) {
         // Mounting takes rights that not every machine gives; /dev/full above is a full disk, too.
         return;
@@ -141,7 +142,10 @@ fn a_damaged_checkpoint_is_passed_over_for_the_one_before() {
     }
     let output = project.output(&longer);
     let message = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && message.contains("damaged") && message.contains("resumed at step 50"), "{message}");
+    assert!(
+        output.status.success() && message.contains("damaged") && message.contains("resumed at step 50"),
+        "{message}"
+    );
     assert_eq!(common::contents(&project.path("runs/small/export")).last(), expected.last());
 }
 
@@ -163,7 +167,11 @@ fn a_damaged_export_is_named_and_an_older_one_used() {
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
     std::fs::write(&weights, bytes).unwrap();
-    project.fails(&["evaluate", newest.to_str().unwrap(), "eval.csv"], 2, &["weights.safetensors", "export the model again"]);
+    project.fails(
+        &["evaluate", newest.to_str().unwrap(), "eval.csv"],
+        2,
+        &["weights.safetensors", "export the model again"],
+    );
     let output = project.output(&["evaluate", "runs/small", "eval.csv", "--json"]);
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && message.contains("is used instead"), "{message}");

@@ -9,7 +9,9 @@ use std::time::Duration;
 const RUN: [&str; 2] = ["run", "spec.toml"];
 
 fn project() -> Project {
-    Project::new().with_spec("epochs = 12", "epochs = 40").with_spec("[model]", "size_part = { op = \"bucketize\", input = \"size\", quantiles = 5 }\n[model]")
+    Project::new()
+        .with_spec("epochs = 12", "epochs = 40")
+        .with_spec("[model]", "size_part = { op = \"bucketize\", input = \"size\", quantiles = 5 }\n[model]")
 }
 
 fn start(project: &Project) -> Child {
@@ -52,7 +54,9 @@ fn a_run_that_is_killed_again_and_again_ends_with_the_same_bytes() {
         files.iter().map(|(path, _)| path.clone()).filter(|path| is_result(path)).collect::<Vec<_>>()
     };
     assert_eq!(names(&killed), names(&whole));
-    for ((path, a), (_, b)) in whole.iter().filter(|(p, _)| is_result(p)).zip(killed.iter().filter(|(p, _)| is_result(p))) {
+    for ((path, a), (_, b)) in
+        whole.iter().filter(|(p, _)| is_result(p)).zip(killed.iter().filter(|(p, _)| is_result(p)))
+    {
         assert!(a == b, "{} differs after {kills} kills", path.display());
     }
 }
@@ -82,7 +86,9 @@ fn a_run_that_has_ended_is_left_as_it_is() {
     project.run(&RUN);
     let times = |project: &Project| {
         let files = contents(&project.path("runs/small/export")).into_iter().map(|(path, _)| path);
-        files.map(|path| std::fs::metadata(project.path("runs/small/export").join(path)).unwrap().modified().unwrap()).collect::<Vec<_>>()
+        files
+            .map(|path| std::fs::metadata(project.path("runs/small/export").join(path)).unwrap().modified().unwrap())
+            .collect::<Vec<_>>()
     };
     let (before, before_times) = (contents(&project.path("runs")), times(&project));
     assert!(project.run(&RUN).contains("nothing was to be done"));
@@ -97,7 +103,11 @@ fn the_number_of_lanes_does_not_change_a_byte() {
         let several = project();
         several.run(&["run", "spec.toml", "--set", &format!("train.lanes={lanes}")]);
         assert_eq!(several.read("runs/small/metrics.json"), one.read("runs/small/metrics.json"), "{lanes} lanes");
-        assert_eq!(contents(&several.path("runs/small/export")), contents(&one.path("runs/small/export")), "{lanes} lanes");
+        assert_eq!(
+            contents(&several.path("runs/small/export")),
+            contents(&one.path("runs/small/export")),
+            "{lanes} lanes"
+        );
     }
 }
 

@@ -71,7 +71,8 @@ fn numbers(body: &str) -> Vec<f32> {
 fn what_is_served_equals_what_is_predicted_bit_for_bit() {
     let project = trained();
     let csv = project.run(&["predict", "runs/small", "eval.csv"]);
-    let predicted: Vec<f32> = csv.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().parse().unwrap()).collect();
+    let predicted: Vec<f32> =
+        csv.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().parse().unwrap()).collect();
     let server = Server::start(&project, "runs/small");
     let text = project.read("eval.csv");
     let instances: Vec<String> = text.lines().skip(1).map(instance).collect();
@@ -98,7 +99,8 @@ fn status_metadata_and_health_are_told() {
     assert_eq!(server.get("/healthz").0, 200);
     let (status, body) = server.get("/v1/models/other");
     assert!(status == 404 && body.contains("\"error\""), "{body}");
-    let (status, body) = server.post("/v1/models/small:predict", "{\"instances\": [{\"size\": \"x\", \"town\": \"y\"}]}");
+    let (status, body) =
+        server.post("/v1/models/small:predict", "{\"instances\": [{\"size\": \"x\", \"town\": \"y\"}]}");
     assert!(status == 400 && body.contains("\"error\""), "{body}");
     let deep = format!("{{\"instances\": {}1{}}}", "[".repeat(50_000), "]".repeat(50_000));
     assert_eq!(server.post("/v1/models/small:predict", &deep).0, 400);
@@ -120,7 +122,8 @@ fn a_new_version_is_picked_up_without_a_lost_request() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                let (status, body) = server.post("/v1/models/small:predict", "{\"instances\": [{\"size\": 1, \"town\": \"Bern\"}]}");
+                let (status, body) =
+                    server.post("/v1/models/small:predict", "{\"instances\": [{\"size\": 1, \"town\": \"Bern\"}]}");
                 assert_eq!(status, 200, "{body}");
                 requests.fetch_add(1, Ordering::Relaxed);
             }

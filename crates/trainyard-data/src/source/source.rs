@@ -307,7 +307,8 @@ mod tests {
         let text: String = (0..20_000).map(|i| format!("{i}\n")).collect();
         let (_folder, config) = file(&format!("a\n{text}"));
         let (learnt, held_out) = Source::open(&config, &[("a", Some(Int))]).unwrap().hold_out(10);
-        let (learnt_rows, held_out_rows) = (crate::testing::rows(&learnt).unwrap(), crate::testing::rows(&held_out).unwrap());
+        let (learnt_rows, held_out_rows) =
+            (crate::testing::rows(&learnt).unwrap(), crate::testing::rows(&held_out).unwrap());
         assert!((1800..2200).contains(&held_out_rows.len()), "{}", held_out_rows.len());
         let mut all: Vec<u64> = learnt_rows.iter().chain(&held_out_rows).map(|row| row.parse().unwrap()).collect();
         all.sort_unstable();

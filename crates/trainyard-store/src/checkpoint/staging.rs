@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::error::io;
 use crate::file::{remove_quietly, sync_directory, unique_suffix};
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 /// A directory that is being filled. It disappears when it is dropped before it was published.
@@ -90,7 +90,7 @@ pub(super) fn clean(dir: &Path) -> Result<()> {
 }
 
 fn is_being_written(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    File::open(path).is_ok_and(|file| file.try_lock().is_err())
 }
 
 fn temporary(dir: &Path, step: u64, kind: Kind) -> PathBuf {

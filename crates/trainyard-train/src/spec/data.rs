@@ -147,7 +147,8 @@ mod tests {
 
     #[test]
     fn every_setting_of_files_is_known() {
-        let all = SourceConfig { format: Some(trainyard_data::Format::Csv), delimiter: Some(','), ..SourceConfig::default() };
+        let all =
+            SourceConfig { format: Some(trainyard_data::Format::Csv), delimiter: Some(','), ..SourceConfig::default() };
         let mut table = Table::try_from(&all).unwrap();
         table.remove("path");
         assert_eq!(refuse_unknown::<toml::de::Error>(&table), Ok(()));

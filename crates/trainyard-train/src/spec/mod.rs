@@ -112,7 +112,8 @@ impl Spec {
     }
 
     fn parse_with(text: &str, location: &str, settings: &[String]) -> Result<Self> {
-        let spec = if settings.is_empty() { text::parse(text, location)? } else { set::parse_with(text, location, settings)? };
+        let spec =
+            if settings.is_empty() { text::parse(text, location)? } else { set::parse_with(text, location, settings)? };
         spec.check()?;
         Ok(spec)
     }
@@ -189,7 +190,11 @@ type = "linear"
 
     #[test]
     fn an_unknown_key_is_named_with_its_line_and_the_nearest_right_one() {
-        check_refused("type = \"linear\"", "type = \"linear\"\n[train]\nepoch = 3", &["`epoch`", "`epochs`", "line 14"]);
+        check_refused(
+            "type = \"linear\"",
+            "type = \"linear\"\n[train]\nepoch = 3",
+            &["`epoch`", "`epochs`", "line 14"],
+        );
         check_refused("label = \"y\"", "lable = \"y\"", &["`lable`", "`label`"]);
         check_refused("delimiter", "delimitter", &["`delimitter`", "`delimiter`"]);
         check_refused("name = \"t\"", "name = \"t\"\nnmae = 1", &["`nmae`", "`name`"]);

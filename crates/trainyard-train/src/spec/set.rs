@@ -8,7 +8,8 @@ use toml::{Table, Value};
 pub(super) fn parse_with(spec: &str, location: &str, settings: &[String]) -> Result<Spec> {
     // Read once as it stands, so that an error in the file is told with its line.
     text::parse(spec, location)?;
-    let mut table: Table = spec.parse().map_err(|error: toml::de::Error| text::spec_error(&error.to_string(), location))?;
+    let mut table: Table =
+        spec.parse().map_err(|error: toml::de::Error| text::spec_error(&error.to_string(), location))?;
     for setting in settings {
         apply(&mut table, setting)?;
     }

@@ -37,7 +37,10 @@ impl Init {
     #[expect(clippy::print_stdout, reason = "results of the command")]
     pub fn run(self) -> Result<ExitCode> {
         if self.output.exists() && !self.force {
-            bail!("`{}` is there already; name another file with `--output`, or replace it with `--force`", self.output.display());
+            bail!(
+                "`{}` is there already; name another file with `--output`, or replace it with `--force`",
+                self.output.display()
+            );
         }
         let path = match self.data.as_slice() {
             [one] => PathSpec::One(one.clone()),

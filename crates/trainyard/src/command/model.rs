@@ -49,7 +49,8 @@ impl Exported {
     /// How to read `data`: as the training data was written.
     pub fn source(&self, data: &[String]) -> Result<SourceConfig> {
         let files = serde_json::to_value(&self.manifest.files)?;
-        let config: SourceConfig = serde_json::from_value(files).context("`bundle.json` says wrongly how its data is written")?;
+        let config: SourceConfig =
+            serde_json::from_value(files).context("`bundle.json` says wrongly how its data is written")?;
         Ok(SourceConfig { path: PathSpec::Many(data.to_vec()), ..config })
     }
 }

@@ -73,7 +73,9 @@ impl Predict {
         let inputs: &Schema = exported.predictor.inputs();
         let inputs = inputs.fields.iter().map(|field| (field.name.as_str(), Some(field.column_type)));
         let mut needed: Vec<_> = inputs.collect();
-        needed.extend(keys.iter().filter(|key| exported.predictor.inputs().get(key).is_none()).map(|key| (key.as_str(), None)));
+        needed.extend(
+            keys.iter().filter(|key| exported.predictor.inputs().get(key).is_none()).map(|key| (key.as_str(), None)),
+        );
         Ok(Source::open(&exported.source(&self.data)?, &needed)?)
     }
 }

@@ -8,7 +8,9 @@ pub fn figures(columns: &[String], rows: &[(String, Vec<Option<f64>>)]) -> Strin
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(std::iter::once("metric").chain(columns.iter().map(String::as_str)));
     for (name, values) in rows {
-        let cells = values.iter().map(|value| Cell::new(value.map_or_else(String::new, number)).set_alignment(CellAlignment::Right));
+        let cells = values
+            .iter()
+            .map(|value| Cell::new(value.map_or_else(String::new, number)).set_alignment(CellAlignment::Right));
         table.add_row(std::iter::once(Cell::new(name)).chain(cells));
     }
     table.to_string()
