@@ -1,4 +1,5 @@
 //! Hashes against vectors that pyfarmhash (Google's C++) and TensorFlow's tests give.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use serde_json::Value;
 use trainyard_features::hash::{CROSS_KEY, farm_fingerprint64, fingerprint_cat64};

@@ -1,4 +1,5 @@
 //! Labels and weights, from fitting to batches.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;

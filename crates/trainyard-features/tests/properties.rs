@@ -1,4 +1,5 @@
 //! What holds for any table: how rows are cut into partitions, batches and requests changes nothing.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 
@@ -28,8 +29,11 @@ fn table() -> impl Strategy<Value = Vec<Row>> {
     })
 }
 
+/// Numbers, ids by feature and row, labels and weights, as integers.
+type Bits = (Vec<u32>, Vec<Vec<Vec<u64>>>, Vec<u32>, Vec<u32>);
+
 /// Everything in a batch as integers, so that comparing is comparing bits.
-fn bits(batch: &Batch) -> (Vec<u32>, Vec<Vec<Vec<u64>>>, Vec<u32>, Vec<u32>) {
+fn bits(batch: &Batch) -> Bits {
     let floats = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect();
     let rows = |ids: &Ragged| (0..ids.rows()).map(|row| ids.row(row).to_vec()).collect();
     (floats(&batch.numeric), batch.ids.iter().map(rows).collect(), floats(&batch.labels), floats(&batch.weights))

@@ -92,6 +92,7 @@ impl Estimator {
     fn fit_features(&self, directory: &Directory, observer: &dyn Observer) -> Result<FittedFeatures> {
         let data = &self.spec.data;
         let all = Source::open_all(&data.source(&data.train, &self.spec.base))?;
+        all.check_rows()?;
         let fingerprint = all.fingerprint()?;
         if let Some(features) = directory.features(&fingerprint)? {
             return Ok(features);
@@ -106,8 +107,7 @@ impl Estimator {
     }
 
     fn head(&self, features: &FittedFeatures) -> Result<Box<dyn Head>> {
-        let label = features.label().ok_or_else(|| Error::Internal("features without their label".to_owned()))?;
-        Ok(head_of(label, self.spec.loss))
+        head_of(features, self.spec.loss).ok_or_else(|| Error::Internal("features without their label".to_owned()))
     }
 }
 
@@ -190,7 +190,7 @@ impl Run<'_> {
         let state = self.resume(&checkpoints, &store, observer)?;
         let cpu = Cpu::new(spec.train.lanes()).with_micro_batch(spec.train.micro_batch());
         let steps_before = store.step()?;
-        let mut trainer = self.trainer(&cpu, &architecture, &binding, &store, checkpoints, state)?;
+        let mut trainer = self.trainer(&cpu, &architecture, &binding, &store, (checkpoints, state))?;
         let ending = trainer.run(&self.caches.train, observer)?;
         if ending == Ending::Interrupted {
             return Ok(Trained { ending, was_complete: false, results: None, export: None });
@@ -246,8 +246,7 @@ impl Run<'_> {
         architecture: &TrainingArchitecture,
         binding: &'a Binding,
         store: &'a MemoryStore,
-        mut checkpoints: Checkpoints,
-        state: State,
+        (mut checkpoints, state): (Checkpoints, State),
     ) -> Result<Trainer<'a>> {
         let TrainingArchitecture { base, losses, loss, gradients } = architecture;
         let outputs: Vec<_> = std::iter::once(*loss).chain(gradients.iter().copied()).collect();

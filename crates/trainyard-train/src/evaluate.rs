@@ -109,9 +109,9 @@ pub(crate) fn label_summary(cache: &Arc<Cache>, classes: usize) -> Result<LabelS
 /// When a row cannot be read, or the model was exported without a label.
 pub fn evaluate_predictor(predictor: &Predictor, source: &Source, observer: &dyn Observer) -> Result<Figures> {
     let features = predictor.features();
-    let label =
-        features.label().ok_or_else(|| Error::config("the model has no label", "export one that was trained"))?;
-    let mut metrics: Box<dyn Metrics> = head_of(label, None).metrics();
+    let head = head_of(features, None);
+    let head = head.ok_or_else(|| Error::config("the model has no label", "export one that was trained"))?;
+    let mut metrics: Box<dyn Metrics> = head.metrics();
     observer.on(Event::Stage { stage: Stage::Evaluate("data"), rows: None });
     let mut rows = 0;
     for raw in source.scan()? {

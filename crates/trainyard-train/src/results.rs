@@ -53,13 +53,13 @@ impl Results {
     }
 
     /// Names of splits, and for each figure its name and its value on each of them.
-    pub fn table(&self) -> (Vec<String>, Vec<(String, Vec<Option<f64>>)>) {
+    pub fn table(&self) -> (Vec<String>, Vec<MetricRow>) {
         let mut columns = vec![("eval".to_owned(), &self.eval)];
         columns.extend(self.test.as_ref().map(|test| ("test".to_owned(), test)));
         columns.push(("baseline (eval)".to_owned(), &self.baseline));
         let value = |figures: &[(String, f64)], name: &str| figures.iter().find(|(n, _)| n == name).map(|(_, v)| *v);
-        let row = |name: &String| (name.clone(), columns.iter().map(|(_, figures)| value(figures, name)).collect());
-        let rows = self.eval.iter().map(|(name, _)| row(name)).collect();
+        let values = |name: &str| columns.iter().map(|(_, figures)| value(figures, name)).collect();
+        let rows = self.eval.iter().map(|(name, _)| MetricRow { name: name.clone(), values: values(name) }).collect();
         (columns.into_iter().map(|(name, _)| name).collect(), rows)
     }
 
@@ -69,8 +69,7 @@ impl Results {
     }
 
     pub(crate) fn write_report(&self, path: &Path, features: &FittedFeatures, sample: &[(f32, f32)]) -> Result<()> {
-        let (columns, rows) = self.table();
-        let metrics: Vec<MetricRow> = rows.into_iter().map(|(name, values)| MetricRow { name, values }).collect();
+        let (columns, metrics) = self.table();
         let fact = |(split, rows): &(String, u64)| (format!("{split} rows"), grouped(*rows));
         let facts: Vec<(String, String)> = self.rows.iter().map(fact).collect();
         let point = |p: &HistoryPoint| ReportPoint {

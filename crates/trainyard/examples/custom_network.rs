@@ -2,6 +2,7 @@
 //!
 //! The model gates its features, and joins a small tower with a cross network; the head trains on the logarithm of the fare, so
 //! that a tenth too much costs the same on a short ride and a long one. Both use the graph's own operations beside layers.
+#![expect(clippy::print_stdout, reason = "an example shows its results")]
 
 use trainyard::graph::{Activation, Graph, NodeId};
 use trainyard::model::{Inputs, LabelSummary, Metrics, Output, Regression, Result};

@@ -1,4 +1,5 @@
 //! `examples/taxi/taxi.toml` through the library: `cargo run --release --example taxi [DIRECTORY]`.
+#![expect(clippy::print_stdout, reason = "an example shows its results")]
 
 use trainyard::data::SourceConfig;
 use trainyard::features::op::{Bucketize, Clip, Cross, Sql, ZScore};
@@ -7,59 +8,44 @@ use trainyard::{
     Dnn, Estimator, FeatureOp, FeatureSpec, FeatureSpecs, LabelSpec, LabelTask, ModelConfig, Silent, Spec,
 };
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/taxi/");
-const COORDINATES: [&str; 4] = ["pickup_longitude", "pickup_latitude", "dropoff_longitude", "dropoff_latitude"];
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/taxi/taxi-");
+const COLUMNS: [&str; 7] = ["fare", "x1", "y1", "x2", "y2", "passengers", "key"];
+const LENGTHS: [(&str, &str); 6] = [
+    ("dx", "x2 - x1"),
+    ("dy", "y2 - y1"),
+    ("abs_dx", "abs(dx)"),
+    ("abs_dy", "abs(dy)"),
+    ("length", "hypot(dx, dy)"),
+    ("blocks", "abs_dx + abs_dy"),
+];
 
 /// Coordinates, their differences and lengths, clipped and standardised; and the cells of a grid.
 fn features() -> trainyard::features::Result<FeatureSpecs> {
     let mut features = FeatureSpecs::new();
-    let mut numbers = COORDINATES.to_vec();
-    for (name, expr) in [
-        ("dx", "dropoff_longitude - pickup_longitude"),
-        ("dy", "dropoff_latitude - pickup_latitude"),
-        ("abs_dx", "abs(dx)"),
-        ("abs_dy", "abs(dy)"),
-        ("length", "hypot(dx, dy)"),
-        ("blocks", "abs_dx + abs_dy"),
-    ] {
-        features.push(name, FeatureSpec::new(FeatureOp::Sql(Sql { expr: expr.into() }), &[]))?;
-        numbers.push(name);
+    let mut add = |name: &str, op, inputs: &[&str]| features.push(name, FeatureSpec::new(op, inputs));
+    for (name, expr) in LENGTHS {
+        add(name, FeatureOp::Sql(Sql { expr: expr.to_owned() }), &[])?;
     }
     let clip = Clip { lower_quantile: Some(0.001), upper_quantile: Some(0.999), ..Clip::default() };
-    for name in numbers {
-        let clipped = format!("{name}_clipped");
-        features.push(&clipped, FeatureSpec::new(FeatureOp::Clip(clip.clone()), &[name]))?;
-        features.push(format!("{name}_scaled"), FeatureSpec::new(FeatureOp::ZScore(ZScore {}), &[&clipped]))?;
+    for name in COLUMNS[1..5].iter().copied().chain(LENGTHS.map(|(name, _)| name)) {
+        add(&format!("{name}_clipped"), FeatureOp::Clip(clip.clone()), &[name])?;
+        add(&format!("{name}_scaled"), FeatureOp::ZScore(ZScore {}), &[&format!("{name}_clipped")])?;
     }
-    for name in COORDINATES {
+    for (name, x, y) in [("pickup", "x1", "y1"), ("dropoff", "x2", "y2")] {
         let tenths = Bucketize { quantiles: Some(10), ..Bucketize::default() };
-        features.push(format!("{name}_part"), FeatureSpec::new(FeatureOp::Bucketize(tenths), &[name]))?;
-    }
-    for end in ["pickup", "dropoff"] {
-        let inputs = [&*format!("{end}_longitude_part"), &*format!("{end}_latitude_part")];
-        features.push(
-            format!("{end}_cell"),
-            FeatureSpec::new(FeatureOp::Cross(Cross { buckets: 200, key: None }), &inputs),
-        )?;
+        add(&format!("{x}_part"), FeatureOp::Bucketize(tenths.clone()), &[x])?;
+        add(&format!("{y}_part"), FeatureOp::Bucketize(tenths), &[y])?;
+        let cross = FeatureOp::Cross(Cross { buckets: 200, key: None });
+        add(&format!("{name}_cell"), cross, &[&format!("{x}_part"), &format!("{y}_part")])?;
     }
     Ok(features)
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let columns = ["fare_amount"].iter().chain(&COORDINATES).chain(&["passengers", "key"]);
-    let data = DataConfig {
-        eval: Some(format!("{FOLDER}taxi-valid.csv").as_str().into()),
-        test: Some(format!("{FOLDER}taxi-test.csv").as_str().into()),
-        files: SourceConfig {
-            header: false,
-            columns: columns.map(ToString::to_string).collect(),
-            ..SourceConfig::default()
-        },
-        ..DataConfig::new(
-            format!("{FOLDER}taxi-train.csv").as_str(),
-            LabelSpec::new("fare_amount", LabelTask::Regression),
-        )
-    };
+    let path = |split: &str| format!("{FOLDER}{split}.csv").as_str().into();
+    let mut data = DataConfig::new(path("train"), LabelSpec::new("fare", LabelTask::Regression));
+    (data.eval, data.test) = (Some(path("valid")), Some(path("test")));
+    data.files = SourceConfig { header: false, columns: COLUMNS.map(str::to_owned).to_vec(), ..Default::default() };
     let model = ModelConfig::Dnn(Dnn { hidden_units: vec![64, 32], ..Dnn::default() });
     let early_stopping = EarlyStopping { patience: 10 };
     let train = TrainConfig { batch_size: 32, epochs: 60, early_stopping, ..TrainConfig::default() };

@@ -140,6 +140,16 @@ impl Source {
         Ok(Scan::start(Arc::clone(&self.plan)))
     }
 
+    /// Refuses a source without rows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRows`] when there is none. What goes wrong with a row is told by a scan, not here.
+    pub fn check_rows(&self) -> Result<()> {
+        let mut scan = self.scan()?;
+        if scan.next().is_none() { Err(self.no_rows(&scan)) } else { Ok(()) }
+    }
+
     /// What tells whether the data is the same as before: the files' names, sizes and times of change, and how they are
     /// read.
     ///

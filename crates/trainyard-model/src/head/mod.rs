@@ -10,7 +10,7 @@ pub use regression::Regression;
 
 use crate::{Output, Result};
 use std::fmt::Debug;
-use trainyard_features::{Label, LabelTask};
+use trainyard_features::{FittedFeatures, LabelTask};
 use trainyard_graph::{Graph, NodeId};
 use trainyard_nn::Loss;
 
@@ -61,12 +61,20 @@ pub struct LabelSummary {
     pub classes: Vec<f64>,
 }
 
-/// The head for a fitted label.
-pub fn head_of(label: &Label, loss: Option<Loss>) -> Box<dyn Head> {
+/// The head for the label of fitted features; `None` when they were fitted without one.
+pub fn head_of(features: &FittedFeatures, loss: Option<Loss>) -> Option<Box<dyn Head>> {
+    let label = features.label()?;
     let classes = label.classes().to_vec();
-    match label.spec().task {
-        LabelTask::Regression => Box::new(Regression::new(loss.unwrap_or(Loss::SquaredError))),
+    Some(match label.spec().task {
+        LabelTask::Regression => {
+            let head = Regression::new(loss.unwrap_or(Loss::SquaredError));
+            let moments = features.label_statistics().and_then(|label| Some((label.mean?, label.std?)));
+            Box::new(match moments {
+                Some((mean, std)) => head.of_labels(mean, std),
+                None => head,
+            })
+        }
         LabelTask::Binary => Box::new(Binary::new(loss.unwrap_or(Loss::BinaryCrossEntropy), classes)),
         LabelTask::Multiclass => Box::new(Multiclass::new(classes)),
-    }
+    })
 }

@@ -10,12 +10,32 @@ use trainyard_nn::metrics::{AbsoluteError, Calibration, R2, SquaredError};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Regression {
     loss: Loss,
+    mean: f32,
+    std: f32,
 }
 
 impl Regression {
     /// A head with a loss for numbers.
     pub fn new(loss: Loss) -> Self {
-        Self { loss }
+        Self { loss, mean: 0.0, std: 1.0 }
+    }
+
+    /// The same for labels of this mean and deviation: `prediction = std·logit + mean`, so that a network whose weights are
+    /// small, as they are at the start, predicts the mean, and learns as fast for labels of thousands as for fractions.
+    ///
+    /// Losses whose predictions are not on the label's scale, such as Poisson's, are left as they are.
+    #[must_use]
+    pub fn of_labels(self, mean: f64, std: f64) -> Self {
+        let keeps_scale = !matches!(self.loss, Loss::Poisson | Loss::Gamma | Loss::Tweedie { .. });
+        let (mean, std) = (mean as f32, std as f32);
+        if keeps_scale && mean.is_finite() && std.is_normal() { Self { mean, std, ..self } } else { self }
+    }
+
+    fn on_scale_of_labels(&self, graph: &mut Graph, logits: NodeId) -> Result<NodeId> {
+        if (self.mean, self.std) == (0.0, 1.0) {
+            return Ok(logits);
+        }
+        Ok(graph.affine(logits, self.std, self.mean)?)
     }
 }
 
@@ -25,11 +45,13 @@ impl Head for Regression {
     }
 
     fn loss(&self, graph: &mut Graph, logits: NodeId, labels: NodeId) -> Result<NodeId> {
-        Ok(self.loss.per_example(graph, logits, labels)?)
+        let scaled = self.on_scale_of_labels(graph, logits)?;
+        Ok(self.loss.per_example(graph, scaled, labels)?)
     }
 
     fn predictions(&self, graph: &mut Graph, logits: NodeId) -> Result<NodeId> {
-        Ok(self.loss.predictions(graph, logits)?)
+        let scaled = self.on_scale_of_labels(graph, logits)?;
+        Ok(self.loss.predictions(graph, scaled)?)
     }
 
     fn outputs(&self) -> Vec<Output> {
@@ -69,5 +91,38 @@ impl Metrics for RegressionMetrics {
             ("prediction_mean", self.calibration.prediction_mean()),
             ("label_mean", self.calibration.label_mean()),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trainyard_graph::Dim;
+    use trainyard_graph::check::{self, Case};
+
+    fn predictions(head: &Regression) -> Vec<f32> {
+        Case::new(&[(&[Dim::Batch, Dim::Fixed(1)], &[0.0, 1.0])], |graph, x| {
+            let zero_based = graph.affine(x[0], 1.0, 0.0)?;
+            Ok(head.predictions(graph, zero_based).unwrap())
+        })
+        .values()
+    }
+
+    #[test]
+    fn a_logit_of_zero_predicts_the_mean_of_the_labels() {
+        check::close(&predictions(&Regression::new(Loss::SquaredError)), &[0.0, 1.0], 0.0);
+        check::close(&predictions(&Regression::new(Loss::SquaredError).of_labels(100.0, 20.0)), &[100.0, 120.0], 0.0);
+    }
+
+    #[test]
+    fn losses_with_another_scale_stay() {
+        let head = Regression::new(Loss::Poisson);
+        assert_eq!(head.clone().of_labels(100.0, 20.0), head);
+    }
+
+    #[test]
+    fn labels_without_spread_change_nothing() {
+        let head = Regression::new(Loss::SquaredError);
+        assert_eq!(head.clone().of_labels(100.0, 0.0), head);
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use trainyard::data::Source;
 use trainyard::progress::Progress;
 use trainyard::train::evaluate::evaluate_predictor;
+use trainyard::train::report::MetricRow;
 
 /// Evaluate an exported model on labelled data.
 #[derive(Debug, Args)]
@@ -39,7 +40,8 @@ impl Evaluate {
             let finite = figures.iter().filter(|(_, value)| value.is_finite());
             println!("{}", serde_json::to_string_pretty(&finite.copied().collect::<BTreeMap<_, _>>())?);
         } else {
-            let rows: Vec<_> = figures.iter().map(|(name, value)| ((*name).to_owned(), vec![Some(*value)])).collect();
+            let row = |(name, value): &(&str, f64)| MetricRow { name: (*name).to_owned(), values: vec![Some(*value)] };
+            let rows: Vec<_> = figures.iter().map(row).collect();
             println!("{}", table::figures(&["data".to_owned()], &rows));
         }
         Ok(ExitCode::SUCCESS)

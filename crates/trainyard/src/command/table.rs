@@ -1,13 +1,14 @@
 //! Figures as a table.
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
+use trainyard::train::report::MetricRow;
 
 /// A table of figures: a row each, with a value for each column.
-pub fn figures(columns: &[String], rows: &[(String, Vec<Option<f64>>)]) -> String {
+pub fn figures(columns: &[String], rows: &[MetricRow]) -> String {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::NOTHING);
     table.set_header(std::iter::once("metric").chain(columns.iter().map(String::as_str)));
-    for (name, values) in rows {
+    for MetricRow { name, values } in rows {
         let cells = values
             .iter()
             .map(|value| Cell::new(value.map_or_else(String::new, number)).set_alignment(CellAlignment::Right));

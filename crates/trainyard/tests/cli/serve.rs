@@ -1,8 +1,6 @@
 //! The model server through a real client: what is served is what is predicted.
 
-mod common;
-
-use common::Project;
+use crate::project::Project;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,8 +1,6 @@
 //! A run that was stopped ends with the same bytes as one that was not.
 
-mod common;
-
-use common::{Project, contents};
+use crate::project::{Project, contents};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 

@@ -1,8 +1,6 @@
 //! The commands, end to end.
 
-mod common;
-
-use common::{Project, rows};
+use crate::project::{Project, rows};
 
 #[test]
 fn a_newcomer_gets_from_a_file_to_a_prediction() {
@@ -21,7 +19,7 @@ fn a_newcomer_gets_from_a_file_to_a_prediction() {
 
 #[test]
 fn init_names_a_label_that_is_not_there() {
-    Project::new().fails(&["init", "train.csv", "--label", "prise"], 2, &["`prise`", "price"]);
+    Project::new().fails(&["init", "train.csv", "--label", "prise", "--output", "new.toml"], 2, &["`prise`", "price"]);
 }
 
 #[test]

@@ -1,5 +1,4 @@
 //! A folder with data and a spec, and the program to run on it.
-#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
