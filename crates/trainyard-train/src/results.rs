@@ -37,7 +37,7 @@ pub(crate) fn named(figures: &[(&'static str, f64)]) -> Vec<(String, f64)> {
 }
 
 impl Results {
-    /// Reads a file that [`write`](Self::write) wrote; `None` if there is no such file or it is damaged.
+    /// Reads `metrics.json` of a run; `None` if there is no such file or it is damaged.
     pub fn read(path: &Path) -> Option<Self> {
         serde_json::from_slice(&std::fs::read(path).ok()?).ok()
     }
