@@ -1,6 +1,7 @@
 //! A run as progress bars and lines in a terminal.
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use trainyard_train::{Event, HistoryPoint, Observer, Stage};
@@ -96,10 +97,14 @@ fn title(stage: &Stage) -> String {
 
 fn style(has_length: bool) -> ProgressStyle {
     let template = if has_length {
-        "{prefix:>14} {bar:30} {human_pos:>9}/{human_len} rows  {per_sec:>14}  {msg}"
+        "{prefix:>14} {bar:30} {human_pos:>9}/{human_len} rows  {rate:>16}  {msg}"
     } else {
-        "{prefix:>14} {spinner} {human_pos:>9} rows  {per_sec:>14}  {msg}"
+        "{prefix:>14} {spinner} {human_pos:>9} rows  {rate:>16}  {msg}"
     };
     // The templates are fixed; a mistake in one would only cost the picture.
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.with_key("rate", |state: &ProgressState, text: &mut dyn Write| {
+        // Writing to a line in memory does not fail.
+        drop(write!(text, "{} rows/s", HumanCount(state.per_sec() as u64)));
+    })
 }
