@@ -105,6 +105,6 @@ fn style(has_length: bool) -> ProgressStyle {
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     style.with_key("rate", |state: &ProgressState, text: &mut dyn Write| {
         // Writing to a line in memory does not fail.
-        drop(write!(text, "{} rows/s", HumanCount(state.per_sec() as u64)));
+        let _ = write!(text, "{} rows/s", HumanCount(state.per_sec() as u64));
     })
 }
