@@ -87,14 +87,15 @@ fn an_unknown_value_is_named_with_the_nearest_right_one() {
 
 #[test]
 fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoint() {
-    let project = Project::new().with_spec("epochs = 12", "epochs = 1");
-    project.run(&RUN);
-    let before = contents(&project.path("runs/small/checkpoints"));
-    // A run may be made longer, but not changed; so a second one fails from its start on.
-    let args = ["run", "spec.toml", "--output", "wild", "--set", "optimizers.main.sgd.learning_rate=1e30"];
-    project.fails(&args, 1, &["loss became", "step", "learning rate", "checkpoint"]);
-    assert_eq!(contents(&project.path("runs/small/checkpoints")), before);
-    assert!(!project.path("wild/metrics.json").exists());
+    // Steps of a sensible size for two epochs of 25 steps and a bit, then enormous ones.
+    let schedule = "{ decay = { piecewise = { boundaries = [60], factors = [1.0, 1e30] } } }";
+    let setting = format!("optimizers.main={{ sgd = {{ learning_rate = 0.001, schedule = {schedule} }} }}");
+    let project = Project::new();
+    let run = ["run", "spec.toml", "--set", &setting];
+    let message =
+        project.fails(&run, 1, &["loss became", "at step 6", "learning rate", "checkpoint of step 50 is kept"]);
+    assert_eq!(newest(&project, "runs/small/checkpoints"), project.path("runs/small/checkpoints/50"), "{message}");
+    assert!(!project.path("runs/small/metrics.json").exists());
 }
 
 #[test]
