@@ -1,7 +1,7 @@
 //! From raw rows to answers: the same transform, encode and forward code that training runs.
 
 use crate::binding::{BatchFeeds, BatchKeys, Binding};
-use crate::{Architecture, Bundle, Error, Output, Result};
+use crate::{Bundle, Error, Output, Result};
 use arrow::array::RecordBatchOptions;
 use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -77,8 +77,7 @@ impl Predictor {
     /// When its parts do not fit each other.
     pub fn new(bundle: Bundle) -> Result<Self> {
         let Bundle { manifest, dense, tables, features } = bundle;
-        let Architecture { graph, specs, predictions } =
-            Architecture { graph: manifest.graph, specs: manifest.params, predictions: manifest.predictions };
+        let (graph, specs, predictions) = (manifest.graph, manifest.params, manifest.predictions);
         let binding = Binding::new(&graph, &specs, features.encoding())?;
         let program = Cpu::default().compile(&graph, &[predictions])?;
         let fields: Vec<_> = manifest.outputs.iter().map(Output::field).collect();

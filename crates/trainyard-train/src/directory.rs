@@ -45,10 +45,6 @@ impl Directory {
         self.path.join(name)
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Where the rows of a split are kept.
     pub(crate) fn cache(&self, split: &str) -> PathBuf {
         self.path.join("cache").join(format!("{split}.arrow"))
@@ -62,11 +58,7 @@ impl Directory {
         }
         let found = fs::read_to_string(&data_path).map_err(Error::io("read", &data_path))?;
         if found != data {
-            return Err(Error::Directory {
-                path: self.path.clone(),
-                problem: "whose training data has changed since".to_owned(),
-                expected: "choose another directory with `--output`, or remove this one to start anew".to_owned(),
-            });
+            return Err(self.other("whose training data has changed since"));
         }
         let json = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
         Ok(Some(FittedFeatures::from_json(&json)?))
@@ -97,7 +89,8 @@ impl Directory {
         Err(self.other(&format!("with `{}`, but the spec now has `{}`", difference.0, difference.1)))
     }
 
-    fn other(&self, problem: &str) -> Error {
+    /// The error of a directory that this run cannot go on in.
+    pub(crate) fn other(&self, problem: &str) -> Error {
         Error::Directory {
             path: self.path.clone(),
             problem: problem.to_owned(),

@@ -229,11 +229,7 @@ impl Run<'_> {
         let state: State = serde_json::from_str(&loaded.state)
             .map_err(|error| Error::Internal(format!("checkpoint {} has no state: {error}", loaded.step)))?;
         if state.features != fingerprint {
-            return Err(Error::Directory {
-                path: self.directory.path().to_owned(),
-                problem: "that was trained on other features".to_owned(),
-                expected: "choose another directory with `--output`, or remove this one to start anew".to_owned(),
-            });
+            return Err(self.directory.other("that was trained on other features"));
         }
         store.restore(&loaded.snapshot)?;
         observer.on(Event::Notice(format!("resumed at step {}", loaded.step)));

@@ -16,7 +16,7 @@ use trainyard_features::{LabelSpec, LabelTask, LabelValue};
 pub struct DataConfig {
     /// The rows to learn from.
     pub train: PathSpec,
-    /// The rows by which training is judged and stopped; when left out, every tenth block of the training rows.
+    /// The rows by which training is judged and stopped; when left out, one training row in ten is held out.
     pub eval: Option<PathSpec>,
     /// Rows that nothing is chosen by, for the final figures.
     pub test: Option<PathSpec>,
