@@ -41,6 +41,7 @@ pub mod op;
 mod ragged;
 pub mod random;
 mod shape;
+pub mod simd;
 
 pub use device::{Bag, Bags, Cpu, Device, FeedMap, Feeds, Mode, Program};
 pub use error::{Error, Result};

@@ -7,6 +7,8 @@ use super::{Bag, Mode};
 pub(crate) struct Call<'a> {
     /// Where the value goes. Holds input 0 already for an operation that works in place.
     pub(crate) output: &'a mut [f32],
+    /// As many numbers to work with as the operation asked for, whatever is in them.
+    pub(crate) scratch: &'a mut [f32],
     inputs: &'a [Value],
     frame: &'a Frame<'a>,
 }
@@ -18,8 +20,13 @@ pub(crate) struct Training {
 }
 
 impl<'a> Call<'a> {
-    pub(crate) fn new(output: &'a mut [f32], inputs: &'a [Value], frame: &'a Frame<'a>) -> Self {
-        Self { output, inputs, frame }
+    pub(crate) fn new(
+        output: &'a mut [f32],
+        scratch: &'a mut [f32],
+        inputs: &'a [Value],
+        frame: &'a Frame<'a>,
+    ) -> Self {
+        Self { output, scratch, inputs, frame }
     }
 
     /// The numbers of input `i`.

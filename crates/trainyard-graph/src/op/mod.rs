@@ -20,6 +20,7 @@ mod slice;
 mod softmax;
 mod softmax_cross_entropy;
 mod sum_to;
+mod transpose;
 mod unary;
 
 pub use activate::{Activate, ActivateGrad, Activation};
@@ -40,6 +41,7 @@ pub use slice::Slice;
 pub use softmax::Softmax;
 pub use softmax_cross_entropy::{SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad};
 pub use sum_to::SumTo;
+pub use transpose::Transpose;
 pub use unary::{Unary, UnaryKind};
 
 use crate::device::Call;
@@ -65,6 +67,12 @@ pub(crate) trait Operation {
     /// it may overwrite a value that nobody else reads.
     fn in_place(&self) -> bool {
         false
+    }
+
+    /// Numbers of memory that [`run`](Self::run) works with beside its inputs and its value, for each row of the batch if the
+    /// value has rows.
+    fn scratch_len(&self) -> usize {
+        0
     }
 
     /// Which input is ids.
@@ -127,6 +135,8 @@ pub enum Op {
     SoftmaxCrossEntropyGrad(SoftmaxCrossEntropyGrad),
     /// Sum along axes.
     SumTo(SumTo),
+    /// Axes in another order.
+    Transpose(Transpose),
     /// A function of one number.
     Unary(Unary),
 }
@@ -155,6 +165,7 @@ impl Op {
             Self::SoftmaxCrossEntropy(op) => op,
             Self::SoftmaxCrossEntropyGrad(op) => op,
             Self::SumTo(op) => op,
+            Self::Transpose(op) => op,
             Self::Unary(op) => op,
         }
     }

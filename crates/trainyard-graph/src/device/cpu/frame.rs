@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "values of one micro-batch live in one arena")]
 
 use super::buffer::Buffer;
-use super::plan::{Place, Plan, Step, Value};
+use super::plan::{Place, Step, Value};
 use crate::device::{Bag, Call, Feeds, Mode};
 use std::ops::Range;
 
@@ -13,6 +13,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) first_row: usize,
     pub(crate) rows: usize,
     pub(super) arena: &'a Buffer,
+    /// Values that are the same for all rows.
+    pub(super) shared: &'a Buffer,
     pub(super) batch: &'a [Buffer],
     pub(super) parts: &'a Buffer,
     /// Where the parts of this micro-batch start.
@@ -20,14 +22,14 @@ pub(crate) struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// Computes all steps.
+    /// Computes all of `steps`.
     ///
     /// # Safety
     ///
-    /// While it runs, nobody else uses the arena, the rows `first_row..first_row + rows` of the batch buffers, or the
-    /// parts from `first_part` on.
-    pub(super) unsafe fn run(&self, plan: &Plan) {
-        for step in &plan.steps {
+    /// While it runs, nobody else uses the arena, the rows `first_row..first_row + rows` of the batch buffers, the parts from
+    /// `first_part` on, or what the steps write of the shared values.
+    pub(super) unsafe fn run(&self, steps: &[Step]) {
+        for step in steps {
             // SAFETY: passed on from this function's caller.
             unsafe { self.run_step(step) };
         }
@@ -49,7 +51,10 @@ impl<'a> Frame<'a> {
         // SAFETY: as above. When the value inherits the place of input 0, an operation that works in place does not read
         // that input, and the plan made sure that no other input lives there.
         let output = unsafe { buffer.part_mut(range) };
-        operation.run(&mut Call::new(output, &step.inputs, self));
+        let (buffer, range) = self.locate(step.scratch);
+        // SAFETY: the plan keeps the working memory of a step apart from all values that are in use during it.
+        let scratch = unsafe { buffer.part_mut(range) };
+        operation.run(&mut Call::new(output, scratch, &step.inputs, self));
     }
 
     /// The numbers of a value, those of this micro-batch if it has rows.
@@ -75,6 +80,7 @@ impl<'a> Frame<'a> {
             Place::Arena(offset) => (self.arena, offset..offset + len),
             Place::Batch(buffer) => (&self.batch[buffer], self.rows_of(value)),
             Place::Part(offset) => (self.parts, self.first_part + offset..self.first_part + offset + len),
+            Place::Shared(offset) => (self.shared, offset..offset + len),
             Place::Feed(_) => (self.arena, 0..0),
         }
     }

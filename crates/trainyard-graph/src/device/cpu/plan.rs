@@ -24,6 +24,8 @@ pub(super) enum Place {
     Batch(usize),
     /// Among the parts of sums over the batch, from this number on.
     Part(usize),
+    /// Among the values that are the same for all rows, from this number on: computed once a run.
+    Shared(usize),
 }
 
 /// One operation of a program.
@@ -32,6 +34,8 @@ pub(super) struct Step {
     pub(super) op: Op,
     pub(super) inputs: Vec<Value>,
     pub(super) output: Value,
+    /// Memory that the operation works with.
+    pub(super) scratch: Value,
 }
 
 /// Where an output comes from.
@@ -70,6 +74,9 @@ pub(super) struct Slot {
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) slots: Vec<Slot>,
+    /// What is computed once a run, before the micro-batches.
+    pub(super) shared_steps: Vec<Step>,
+    /// What is computed for each micro-batch.
     pub(super) steps: Vec<Step>,
     pub(super) outputs: Vec<Output>,
     /// Row lengths of the buffers that hold all rows of the batch.
@@ -77,6 +84,7 @@ pub(super) struct Plan {
     /// Numbers among the parts that are added up over micro-batches; those behind are the same in each.
     pub(super) summed_len: usize,
     pub(super) parts_len: usize,
+    pub(super) shared_len: usize,
     pub(super) arena_len: usize,
     pub(super) micro_batch: usize,
 }
@@ -86,20 +94,26 @@ impl Plan {
         let needed = needed(graph, outputs);
         let kinds = kinds(graph, &needed)?;
         check_tables(graph, &needed)?;
-        let mut planner = Planner { graph, micro_batch, places: vec![None; needed.len()], batch_rows: Vec::new() };
+        let nodes = needed.len();
+        let mut planner =
+            Planner { graph, micro_batch, places: vec![None; nodes], scratch: vec![0; nodes], batch_rows: Vec::new() };
         planner.place_feeds();
         let (summed_len, parts_len) = planner.place_outputs(outputs, &kinds)?;
+        let shared_len = planner.place_shared(&needed, &kinds);
         let arena_len = planner.place_in_arena(&needed);
-        let steps = planner.steps(&needed)?;
+        let (shared_steps, steps) =
+            planner.steps(&needed)?.into_iter().partition(|step| matches!(step.output.place, Place::Shared(_)));
         let outputs = outputs.iter().map(|&output| planner.output(output)).collect::<Result<_>>()?;
         let slots = slots(graph, &needed);
         Ok(Self {
             slots,
+            shared_steps,
             steps,
             outputs,
             batch_rows: planner.batch_rows,
             summed_len,
             parts_len,
+            shared_len,
             arena_len,
             micro_batch,
         })
@@ -111,6 +125,8 @@ struct Planner<'a> {
     graph: &'a Graph,
     micro_batch: usize,
     places: Vec<Option<Place>>,
+    /// Where in the arena the operations' working memory is.
+    scratch: Vec<usize>,
     batch_rows: Vec<usize>,
 }
 
@@ -165,6 +181,24 @@ impl Planner<'_> {
         }
     }
 
+    /// Places what does not depend on the batch, such as a transposed weight, to be computed once for all micro-batches;
+    /// the length of its memory.
+    fn place_shared(&mut self, needed: &[bool], kinds: &[Kind]) -> usize {
+        let mut len = 0;
+        for (id, node) in
+            self.graph.nodes().filter(|(id, _)| needed[id.index()] && kinds[id.index()] == Kind::Invariant)
+        {
+            let is_known =
+                |input: &NodeId| matches!(self.places[input.index()], Some(Place::Feed(_) | Place::Shared(_)));
+            let needs_scratch = node.op.operation().scratch_len() > 0;
+            if self.places[id.index()].is_none() && node.inputs.iter().all(is_known) && !needs_scratch {
+                self.places[id.index()] = Some(Place::Shared(len));
+                len += self.len(id).next_multiple_of(Arena::LINE);
+            }
+        }
+        len
+    }
+
     /// Gives the other values room in the arena, which a value leaves after its last use.
     fn place_in_arena(&mut self, needed: &[bool]) -> usize {
         let last_use = last_uses(self.graph, needed);
@@ -174,6 +208,9 @@ impl Planner<'_> {
                 let offset = self.inherited(id, &last_use).unwrap_or_else(|| arena.take(self.len(id)));
                 self.places[id.index()] = Some(Place::Arena(offset));
             }
+            let scratch_len = self.scratch_value(id).row_len * self.rows(id);
+            self.scratch[id.index()] = arena.take(scratch_len);
+            arena.give(self.scratch[id.index()], scratch_len);
             let mut read: Vec<NodeId> = node.inputs.clone();
             read.sort_unstable();
             read.dedup();
@@ -207,7 +244,7 @@ impl Planner<'_> {
         nodes
             .map(|(id, node)| {
                 let inputs = node.inputs.iter().map(|&input| self.value(input)).collect::<Result<_>>()?;
-                Ok(Step { op: node.op.clone(), inputs, output: self.value(id)? })
+                Ok(Step { op: node.op.clone(), inputs, output: self.value(id)?, scratch: self.scratch_value(id) })
             })
             .collect()
     }
@@ -256,10 +293,20 @@ impl Planner<'_> {
         Ok(Value { place, row_len: shape.row_len(), batched: shape.has_batch() })
     }
 
+    /// The memory that the operation of `node` works with.
+    fn scratch_value(&self, node: NodeId) -> Value {
+        let row_len = self.graph.node(node).op.operation().scratch_len();
+        Value { place: Place::Arena(self.scratch[node.index()]), row_len, batched: self.graph.shape(node).has_batch() }
+    }
+
     /// Numbers that a value takes in the arena at most.
     fn len(&self, node: NodeId) -> usize {
-        let shape = self.graph.shape(node);
-        shape.row_len() * if shape.has_batch() { self.micro_batch } else { 1 }
+        self.graph.shape(node).row_len() * self.rows(node)
+    }
+
+    /// Rows that a value has in a micro-batch at most.
+    fn rows(&self, node: NodeId) -> usize {
+        if self.graph.shape(node).has_batch() { self.micro_batch } else { 1 }
     }
 }
 
@@ -333,6 +380,9 @@ impl Arena {
     /// Takes the smallest free stretch that is long enough, or makes the arena longer.
     fn take(&mut self, len: usize) -> usize {
         let len = len.next_multiple_of(Self::LINE);
+        if len == 0 {
+            return 0;
+        }
         let fitting = self.free.iter().enumerate().filter(|(_, stretch)| stretch.1 >= len);
         if let Some((i, &(start, free))) = fitting.min_by_key(|(_, stretch)| stretch.1) {
             self.free[i] = (start + len, free - len);
@@ -345,6 +395,9 @@ impl Arena {
 
     /// Gives a stretch back and joins it with its free neighbours.
     fn give(&mut self, start: usize, len: usize) {
+        if len == 0 {
+            return;
+        }
         self.free.push((start, len.next_multiple_of(Self::LINE)));
         self.free.sort_unstable();
         let mut joined: Vec<(usize, usize)> = Vec::with_capacity(self.free.len());

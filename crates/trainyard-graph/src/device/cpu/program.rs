@@ -19,6 +19,8 @@ pub(super) struct CpuProgram {
     arenas: Vec<Buffer>,
     /// One for each lane: the parts of a micro-batch that is not the first of its group.
     scratch: Vec<Buffer>,
+    /// Values that are the same for all rows.
+    shared: Buffer,
     batch: Vec<Buffer>,
     /// The parts of each group, one behind the other.
     parts: Buffer,
@@ -63,6 +65,7 @@ impl CpuProgram {
         Self {
             arenas: buffers(lanes.len(), plan.arena_len),
             scratch: buffers(lanes.len(), 0),
+            shared: Buffer::new(plan.shared_len),
             batch: buffers(plan.batch_rows.len(), 0),
             parts: Buffer::default(),
             results: buffers(plan.outputs.len(), 0),
@@ -91,6 +94,14 @@ impl CpuProgram {
         }
     }
 
+    /// Computes what is the same for all rows.
+    fn run_shared(&self, feeds: &dyn Feeds, mode: Mode) {
+        let (arena, shared, batch, parts) = (&self.arenas[0], &self.shared, self.batch.as_slice(), &self.parts);
+        let frame = Frame { feeds, mode, first_row: 0, rows: 0, arena, shared, batch, parts, first_part: 0 };
+        // SAFETY: `run` holds the program exclusively, and no lane has begun.
+        unsafe { frame.run(&self.plan.shared_steps) };
+    }
+
     /// Runs the groups, each on the lane that is free first.
     fn run_groups(&self, feeds: &dyn Feeds, mode: Mode, groups: &Groups) {
         let next = AtomicUsize::new(0);
@@ -110,11 +121,11 @@ impl CpuProgram {
         let first_part = group * self.plan.parts_len;
         for (i, (first_row, rows)) in groups.micro_batches(group).enumerate() {
             let (parts, first_part) = if i == 0 { (&self.parts, first_part) } else { (&self.scratch[lane], 0) };
-            let (arena, batch) = (&self.arenas[lane], self.batch.as_slice());
-            let frame = Frame { feeds, mode, first_row, rows, arena, batch, parts, first_part };
+            let (arena, shared, batch) = (&self.arenas[lane], &self.shared, self.batch.as_slice());
+            let frame = Frame { feeds, mode, first_row, rows, arena, shared, batch, parts, first_part };
             // SAFETY: `run` holds the program exclusively; a lane has an arena and scratch of its own, and a group, which
             // one lane takes, has rows and parts of its own.
-            unsafe { frame.run(&self.plan) };
+            unsafe { frame.run(&self.plan.steps) };
             if i > 0 {
                 self.add_scratch(group, lane);
             }
@@ -185,7 +196,7 @@ impl CpuProgram {
             Place::Feed(slot) => feeds.floats(slot),
             // SAFETY: all groups have been computed; nobody writes batch buffers any more.
             Place::Batch(buffer) => unsafe { self.batch[buffer].part(0..rows * value.row_len) },
-            Place::Arena(_) | Place::Part(_) => &[],
+            Place::Arena(_) | Place::Part(_) | Place::Shared(_) => &[],
         }
     }
 }
@@ -195,6 +206,7 @@ impl Program for CpuProgram {
         check_feeds(&self.plan.slots, feeds)?;
         let groups = Groups::new(feeds.rows(), self.plan.micro_batch);
         self.grow(feeds, &groups);
+        self.run_shared(feeds, mode);
         self.run_groups(feeds, mode, &groups);
         self.reduce(feeds, &groups);
         Ok(())
