@@ -28,7 +28,7 @@
 //! # Ok::<(), trainyard_graph::Error>(())
 //! ```
 //!
-//! This crate alone has `unsafe` code: in the memory that lanes share, and where the `gemm` crate is called.
+//! This crate alone has `unsafe` code: for vector instructions, in products of matrices, and in the memory that lanes share.
 
 pub mod check;
 mod device;
