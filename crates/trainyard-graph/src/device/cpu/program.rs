@@ -3,11 +3,10 @@
 
 use super::buffer::Buffer;
 use super::frame::Frame;
-use super::lanes::Lanes;
 use super::plan::{Output, Place, Plan, RowsPart, Slot, Value};
 use crate::device::{Bags, Feeds, Mode, Program};
 use crate::op::InputKind;
-use crate::{Error, Result, simd};
+use crate::{Error, Lanes, Result, simd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
