@@ -2,11 +2,16 @@
 #![expect(unsafe_code, reason = "a job is borrowed by threads that outlive it")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 /// A job for every lane: called with the lane's number.
 pub(crate) type Job<'a> = dyn Fn(usize) + Sync + 'a;
+
+/// Looks for work or for its end before a thread sleeps: some 20 microseconds. A step has jobs as short as that, and waking a
+/// thread takes as long.
+const SPINS: u32 = 1000;
 
 /// Threads that wait for work, one per lane; the first lane is whoever calls.
 ///
@@ -30,6 +35,11 @@ struct Shared {
     state: Mutex<State>,
     started: Condvar,
     finished: Condvar,
+    /// Copies of the state's `generation` and `busy`, to look at without the lock.
+    generation: AtomicU64,
+    busy: AtomicUsize,
+    /// How often to look before going to sleep.
+    spins: u32,
 }
 
 #[derive(Default)]
@@ -52,7 +62,8 @@ impl std::fmt::Debug for State {
 impl Lanes {
     /// `lanes` of them, at least 1; fewer when the system refuses threads.
     pub fn new(lanes: usize) -> Self {
-        let shared = Arc::new(Shared::default());
+        let has_cores = std::thread::available_parallelism().is_ok_and(|cores| lanes <= cores.get());
+        let shared = Arc::new(Shared { spins: if has_cores { SPINS } else { 0 }, ..Shared::default() });
         let spawn = |lane| {
             let shared = shared.clone();
             std::thread::Builder::new().name(format!("lane-{lane}")).spawn(move || shared.work(lane))
@@ -71,14 +82,19 @@ impl Lanes {
     /// Calls `work` once for each item with its number, on whichever lane is free, in the order of the items: put large ones
     /// first.
     pub fn each<T: Send>(&self, items: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
-        if self.workers.is_empty() || items.len() < 2 {
-            return items.iter_mut().enumerate().for_each(|(i, item)| work(i, item));
+        self.share(items.iter_mut().enumerate(), |(i, item)| work(i, item));
+    }
+
+    /// Calls `work` once for each of `items`, on whichever lane is free, in their order: put large ones first.
+    pub fn share<I: Iterator + Send>(&self, items: I, work: impl Fn(I::Item) + Sync) {
+        if self.workers.is_empty() {
+            return items.for_each(work);
         }
-        let rest = Mutex::new(items.iter_mut().enumerate());
+        let rest = Mutex::new(items);
         let next = || rest.lock().unwrap_or_else(PoisonError::into_inner).next();
         self.run(&|_| {
-            while let Some((i, item)) = next() {
-                work(i, item);
+            while let Some(item) = next() {
+                work(item);
             }
         });
     }
@@ -124,11 +140,24 @@ impl Shared {
         state.job = Some(job);
         state.busy = workers;
         state.panicked = false;
+        self.busy.store(workers, Ordering::Release);
+        self.generation.store(state.generation, Ordering::Release);
         self.started.notify_all();
+    }
+
+    /// Looks for a while whether `is_so`.
+    fn spin(&self, is_so: impl Fn() -> bool) {
+        for _ in 0..self.spins {
+            if is_so() {
+                return;
+            }
+            std::hint::spin_loop();
+        }
     }
 
     /// Waits until all workers are done; whether one panicked.
     fn wait(&self) -> bool {
+        self.spin(|| self.busy.load(Ordering::Acquire) == 0);
         let mut state = self.lock();
         while state.busy > 0 {
             state = self.finished.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -146,6 +175,7 @@ impl Shared {
             done = generation;
             state.panicked |= panicked;
             state.busy -= 1;
+            self.busy.store(state.busy, Ordering::Release);
             if state.busy == 0 {
                 self.finished.notify_one();
             }
@@ -154,6 +184,7 @@ impl Shared {
 
     /// Waits for a job after the one numbered `done`; `None` when the lanes close.
     fn next_job(&self, done: u64) -> Option<(u64, &'static Job<'static>)> {
+        self.spin(|| self.generation.load(Ordering::Acquire) > done);
         let mut state = self.lock();
         loop {
             match state.job {
@@ -168,7 +199,6 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
     fn every_lane_runs_each_job_once() {

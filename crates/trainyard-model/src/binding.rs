@@ -6,7 +6,7 @@ use crate::{Error, Result};
 use hashbrown::HashMap;
 use trainyard_features::{Batch, Encoding};
 use trainyard_graph::op::InputKind;
-use trainyard_graph::{Bags, Feeds, Graph, NodeId, Op};
+use trainyard_graph::{Bags, Feeds, Graph, Lanes, NodeId, Op};
 use trainyard_nn::{ParamShape, ParamSpec};
 use trainyard_store::Keys;
 
@@ -47,8 +47,17 @@ pub struct BatchKeys {
     pub keys: Keys,
     /// For each categorical feature, where the row of each of its ids stands among the keys.
     indices: Vec<Vec<u32>>,
-    places: HashMap<u64, u32>,
+    groups: Vec<GroupKeys>,
     ones: Vec<f32>,
+}
+
+/// The rows that a batch names in the tables of one group.
+#[derive(Debug, Clone, Default)]
+struct GroupKeys {
+    unique: Vec<u64>,
+    /// For each feature of the group.
+    indices: Vec<Vec<u32>>,
+    places: HashMap<u64, u32>,
 }
 
 /// A batch and parameters, as a program reads them.
@@ -83,34 +92,39 @@ impl Binding {
     }
 
     /// Collects the rows of tables that a batch names, each once, in the order in which they appear.
-    pub fn keys(&self, batch: &Batch, keys: &mut BatchKeys) {
-        keys.keys.tables.resize_with(self.n_tables, Vec::new);
-        keys.indices.resize_with(batch.ids.len(), Vec::new);
-        keys.ones.resize(keys.ones.len().max(batch.rows), 1.0);
-        for group in &self.groups {
-            self.group_keys(group, batch, keys);
+    pub fn keys(&self, batch: &Batch, keys: &mut BatchKeys, lanes: &Lanes) {
+        let BatchKeys { keys, indices, groups, ones } = keys;
+        keys.tables.resize_with(self.n_tables, Vec::new);
+        indices.resize_with(batch.ids.len(), Vec::new);
+        ones.resize(ones.len().max(batch.rows), 1.0);
+        groups.resize_with(self.groups.len(), GroupKeys::default);
+        lanes.each(groups, |i, found| found.collect(&self.groups[i], batch));
+        for (group, found) in self.groups.iter().zip(groups) {
+            for (&feature, of_feature) in group.features.iter().zip(&mut found.indices) {
+                std::mem::swap(&mut indices[feature], of_feature);
+            }
+            for &table in &group.tables {
+                keys.tables[table].clone_from(&found.unique);
+            }
         }
     }
+}
 
-    fn group_keys(&self, group: &Group, batch: &Batch, keys: &mut BatchKeys) {
-        let Some((&first, others)) = group.tables.split_first() else { return };
-        let BatchKeys { keys, indices, places, .. } = keys;
-        let mut unique = std::mem::take(&mut keys.tables[first]);
+impl GroupKeys {
+    fn collect(&mut self, group: &Group, batch: &Batch) {
+        let Self { unique, indices, places } = self;
         unique.clear();
         places.clear();
-        for &feature in &group.features {
-            indices[feature].clear();
-            indices[feature].extend(batch.ids[feature].ids.iter().map(|&id| {
+        indices.resize_with(group.features.len(), Vec::new);
+        for (&feature, indices) in group.features.iter().zip(indices) {
+            indices.clear();
+            indices.extend(batch.ids[feature].ids.iter().map(|&id| {
                 *places.entry(id).or_insert_with(|| {
                     unique.push(id);
                     unique.len() as u32 - 1
                 })
             }));
         }
-        for &other in others {
-            keys.tables[other].clone_from(&unique);
-        }
-        keys.tables[first] = unique;
     }
 }
 
@@ -221,7 +235,7 @@ mod tests {
         batch.ids = vec![Ragged::from_single(vec![7, 3, 7]), Ragged::from_single(vec![1, 1, 1])];
         let mut keys = BatchKeys::default();
         for _ in 0..2 {
-            binding.keys(&batch, &mut keys);
+            binding.keys(&batch, &mut keys, &Lanes::new(2));
             let names = built.specs.iter().filter(|spec| is_table(spec)).map(|spec| spec.name.as_str());
             let by_name: Vec<(&str, &[u64])> = names.zip(keys.keys.tables.iter().map(Vec::as_slice)).collect();
             assert_eq!(by_name.len(), 4);

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use trainyard_features::{Batch, FittedFeatures, Schema};
-use trainyard_graph::{Cpu, Device, Mode, Program};
+use trainyard_graph::{Cpu, Device, Lanes, Mode, Program};
 use trainyard_nn::{ParamShape, ParamSpec};
 use trainyard_store::TableState;
 
@@ -30,6 +30,8 @@ pub struct Predictor {
     /// Memory of threads that are not predicting now.
     idle: Mutex<Vec<Memory>>,
     program: Mutex<Box<dyn Program>>,
+    /// The calling thread alone: callers are many.
+    lane: Lanes,
 }
 
 impl std::fmt::Debug for Predictor {
@@ -93,6 +95,7 @@ impl Predictor {
             tables: frozen(tables, &specs, manifest.seed),
             idle: Mutex::new(Vec::new()),
             program: Mutex::new(program),
+            lane: Lanes::new(1),
             features,
         })
     }
@@ -151,7 +154,7 @@ impl Predictor {
     /// When the batch is not of this model's features.
     pub fn predict_batch(&self, batch: &Batch) -> Result<Vec<f32>> {
         let mut memory = self.memory();
-        self.binding.keys(batch, &mut memory.keys);
+        self.binding.keys(batch, &mut memory.keys, &self.lane);
         memory.rows.resize_with(self.tables.len(), Vec::new);
         for ((table, ids), rows) in self.tables.iter().zip(&memory.keys.keys.tables).zip(&mut memory.rows) {
             table.read(ids, rows);

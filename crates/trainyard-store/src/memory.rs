@@ -7,7 +7,8 @@ use crate::state::State;
 use crate::{Error, Gradients, Keys, ParamStore, Params, Result, Snapshot};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use trainyard_graph::Lanes;
 use trainyard_nn::{Clip, MAIN_GROUP, OptimizerConfig, ParamSpec};
 
 /// How a store starts parameters and trains them.
@@ -35,6 +36,7 @@ pub struct MemoryStore {
     seed: u64,
     clip: Option<Clip>,
     optimizers: Optimizers,
+    lanes: Arc<Lanes>,
     /// None until the parameters are made.
     state: RwLock<Option<State>>,
 }
@@ -49,7 +51,14 @@ impl MemoryStore {
             clip.check()?;
         }
         let optimizers = Optimizers::build(config.optimizers)?;
-        Ok(Self { seed: config.seed, clip: config.clip, optimizers, state: RwLock::new(None) })
+        let lanes = Arc::new(Lanes::new(1));
+        Ok(Self { seed: config.seed, clip: config.clip, optimizers, lanes, state: RwLock::new(None) })
+    }
+
+    /// The same store, which reads and updates its parameters on several lanes, each parameter on one.
+    #[must_use]
+    pub fn with_lanes(self, lanes: Arc<Lanes>) -> Self {
+        Self { lanes, ..self }
     }
 
     fn clipper(&self) -> Clipper {
@@ -76,11 +85,11 @@ impl ParamStore for MemoryStore {
     }
 
     fn pull(&self, keys: &Keys, params: &mut Params) -> Result<()> {
-        self.read()?.as_ref().ok_or(Error::NotCreated)?.pull(keys, params)
+        self.read()?.as_ref().ok_or(Error::NotCreated)?.pull(keys, params, &self.lanes)
     }
 
     fn push(&self, keys: &Keys, gradients: &Gradients) -> Result<()> {
-        self.write()?.as_mut().ok_or(Error::NotCreated)?.push(keys, gradients)
+        self.write()?.as_mut().ok_or(Error::NotCreated)?.push(keys, gradients, &self.lanes)
     }
 
     fn step(&self) -> Result<u64> {

@@ -8,6 +8,7 @@ use crate::spec::{check_specs, dense_dims, table_dim};
 use crate::table::Table;
 use crate::{Error, Gradients, Keys, Params, Result};
 use std::collections::HashSet;
+use trainyard_graph::Lanes;
 use trainyard_nn::ParamSpec;
 
 /// Parameters and the step they are at. Each table is a value of its own, so that a parallel push can lend one to each thread.
@@ -66,22 +67,17 @@ impl State {
         }
     }
 
-    pub(crate) fn pull(&self, keys: &Keys, params: &mut Params) -> Result<()> {
+    pub(crate) fn pull(&self, keys: &Keys, params: &mut Params, lanes: &Lanes) -> Result<()> {
         self.check_keys(keys)?;
         params.dense.resize_with(self.dense.len(), Vec::new);
-        for (dense, out) in self.dense.iter().zip(&mut params.dense) {
-            out.clear();
-            out.extend_from_slice(&dense.state().weights);
-        }
         params.rows.resize_with(self.tables.len(), Vec::new);
-        for ((table, ids), out) in self.tables.iter().zip(&keys.tables).zip(&mut params.rows) {
-            out.resize(ids.len() * table.dim(), 0.0);
-            table.pull(ids, out);
-        }
+        let dense = self.dense.iter().zip(&mut params.dense).map(|(dense, out)| Pull::Dense(dense, out));
+        let rows = self.tables.iter().zip(&keys.tables).zip(&mut params.rows);
+        lanes.share(dense.chain(rows.map(|((table, ids), out)| Pull::Rows(table, ids, out))), Pull::run);
         Ok(())
     }
 
-    pub(crate) fn push(&mut self, keys: &Keys, gradients: &Gradients) -> Result<()> {
+    pub(crate) fn push(&mut self, keys: &Keys, gradients: &Gradients, lanes: &Lanes) -> Result<()> {
         self.check_keys(keys)?;
         self.check_gradients(keys, gradients)?;
         if cfg!(debug_assertions) {
@@ -89,12 +85,10 @@ impl State {
         }
         self.step += 1;
         let gradients = self.clipper.apply(gradients);
-        for (dense, gradient) in self.dense.iter_mut().zip(&gradients.dense) {
-            dense.push(self.step, gradient);
-        }
-        for ((table, ids), gradients) in self.tables.iter_mut().zip(&keys.tables).zip(&gradients.rows) {
-            table.push(self.step, ids, gradients);
-        }
+        let dense = self.dense.iter_mut().zip(&gradients.dense).map(|(dense, gradient)| Push::Dense(dense, gradient));
+        let rows = self.tables.iter_mut().zip(&keys.tables).zip(&gradients.rows);
+        let all = dense.chain(rows.map(|((table, ids), gradients)| Push::Rows(table, ids, gradients)));
+        lanes.share(all, |push| push.run(self.step));
         Ok(())
     }
 
@@ -123,6 +117,39 @@ impl State {
             }
         }
         Ok(())
+    }
+}
+
+/// One parameter to read.
+enum Pull<'a> {
+    Dense(&'a Dense, &'a mut Vec<f32>),
+    Rows(&'a Table, &'a [u64], &'a mut Vec<f32>),
+}
+
+impl Pull<'_> {
+    fn run(self) {
+        match self {
+            Self::Dense(dense, out) => out.clone_from(&dense.state().weights),
+            Self::Rows(table, ids, out) => {
+                out.resize(ids.len() * table.dim(), 0.0);
+                table.pull(ids, out);
+            }
+        }
+    }
+}
+
+/// One parameter to update by its gradient.
+enum Push<'a> {
+    Dense(&'a mut Dense, &'a [f32]),
+    Rows(&'a mut Table, &'a [u64], &'a [f32]),
+}
+
+impl Push<'_> {
+    fn run(self, step: u64) {
+        match self {
+            Self::Dense(dense, gradient) => dense.push(step, gradient),
+            Self::Rows(table, ids, gradients) => table.push(step, ids, gradients),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one door to parameters: what a step reads, what it sends back, and the trait between.
 
 use crate::{Result, Snapshot};
+use trainyard_graph::Program;
 use trainyard_nn::ParamSpec;
 
 /// What a step reads: the rows of each embedding table. Dense parameters are always read whole.
@@ -26,6 +27,26 @@ pub struct Gradients {
     pub dense: Vec<Vec<f32>>,
     /// By table, `[ids, dim]`, in the order of the keys given with them.
     pub rows: Vec<Vec<f32>>,
+}
+
+impl Gradients {
+    /// Reads them from the outputs of a program: from output `first` on one for each parameter, of which `is_table` says whether
+    /// it is a table.
+    ///
+    /// # Panics
+    /// When the program has fewer outputs.
+    pub fn read(&mut self, program: &dyn Program, first: usize, is_table: &[bool]) {
+        let n_tables = is_table.iter().filter(|table| **table).count();
+        self.rows.resize_with(n_tables, Vec::new);
+        self.dense.resize_with(is_table.len() - n_tables, Vec::new);
+        let (mut dense, mut rows) = (self.dense.iter_mut(), self.rows.iter_mut());
+        for (i, &table) in is_table.iter().enumerate() {
+            if let Some(buffer) = if table { rows.next() } else { dense.next() } {
+                buffer.clear();
+                buffer.extend_from_slice(program.output(first + i));
+            }
+        }
+    }
 }
 
 impl Clone for Gradients {

@@ -185,10 +185,10 @@ impl Run<'_> {
         let encoding = self.features.encoding();
         let architecture = TrainingArchitecture::new(self.estimator.model.as_ref(), self.head, encoding)?;
         let binding = Binding::new(&architecture.base.graph, &architecture.base.specs, encoding)?;
-        let store = self.store(&architecture)?;
+        let cpu = Cpu::new(spec.train.lanes()).for_batches_of(spec.train.batch_size);
+        let store = self.store(&architecture, &cpu)?;
         let checkpoints = Checkpoints::open(self.directory.join("checkpoints"), spec.train.checkpoint_keep)?;
         let state = self.resume(&checkpoints, &store, observer)?;
-        let cpu = Cpu::new(spec.train.lanes()).with_micro_batch(spec.train.micro_batch());
         let steps_before = store.step()?;
         let mut trainer = self.trainer(&cpu, &architecture, &binding, &store, (checkpoints, state))?;
         let ending = trainer.run(&self.caches.train, observer)?;
@@ -209,10 +209,10 @@ impl Run<'_> {
         Ok(Trained { ending, was_complete: false, results: Some(results), export: Some(export) })
     }
 
-    fn store(&self, architecture: &TrainingArchitecture) -> Result<MemoryStore> {
+    fn store(&self, architecture: &TrainingArchitecture, cpu: &Cpu) -> Result<MemoryStore> {
         let spec = &self.estimator.spec;
         let config = StoreConfig { seed: spec.train.seed, optimizers: spec.all_optimizers(), clip: spec.train.clip };
-        let store = MemoryStore::new(config)?;
+        let store = MemoryStore::new(config)?.with_lanes(cpu.lanes().clone());
         store.create(&architecture.base.specs)?;
         Ok(store)
     }
@@ -252,10 +252,12 @@ impl Run<'_> {
             store,
             binding,
             program: cpu.compile(&base.graph, &outputs)?,
+            lanes: cpu.lanes().clone(),
             is_table: base.specs.iter().map(|spec| matches!(spec.shape, ParamShape::Table { .. })).collect(),
             evaluator: Evaluator {
                 cache: self.caches.eval.clone(),
                 binding,
+                lanes: cpu.lanes().clone(),
                 program: cpu.compile(&base.graph, &[*losses, base.predictions])?,
             },
             checkpoints,

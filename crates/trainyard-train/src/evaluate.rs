@@ -5,7 +5,7 @@ use crate::{Error, Result};
 use std::sync::Arc;
 use trainyard_data::{Cache, Loader, LoaderConfig, LoaderState, Source};
 use trainyard_features::Batch;
-use trainyard_graph::{Mode, Program};
+use trainyard_graph::{Lanes, Mode, Program};
 use trainyard_model::{BatchFeeds, BatchKeys, Binding, Head, LabelSummary, Metrics, Predictor, head_of};
 use trainyard_nn::metrics::Mean;
 use trainyard_store::{ParamStore, Params};
@@ -23,6 +23,7 @@ pub type Figures = Vec<(&'static str, f64)>;
 pub(crate) struct Evaluator<'a> {
     pub(crate) cache: Arc<Cache>,
     pub(crate) binding: &'a Binding,
+    pub(crate) lanes: Arc<Lanes>,
     /// Gives the losses, then the predictions.
     pub(crate) program: Box<dyn Program>,
 }
@@ -64,7 +65,7 @@ impl Evaluator<'_> {
     fn each(&mut self, store: &dyn ParamStore, mut f: impl FnMut(&[f32], &[f32], &Batch)) -> Result<()> {
         let (mut keys, mut params) = (BatchKeys::default(), Params::default());
         each_batch(&self.cache, |batch| {
-            self.binding.keys(batch, &mut keys);
+            self.binding.keys(batch, &mut keys, &self.lanes);
             store.pull(&keys.keys, &mut params)?;
             let (dense, rows) = (&params.dense, &params.rows);
             let feeds = BatchFeeds { binding: self.binding, batch, keys: &keys, dense, rows, scale: 1.0 };

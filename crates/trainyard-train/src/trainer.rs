@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use trainyard_data::{Cache, Loader, LoaderConfig};
 use trainyard_features::Batch;
-use trainyard_graph::{Mode, Program};
+use trainyard_graph::{Lanes, Mode, Program};
 use trainyard_model::{BatchFeeds, BatchKeys, Binding};
 use trainyard_store::checkpoint::Checkpoints;
 use trainyard_store::{Gradients, ParamStore, Params};
@@ -25,6 +25,7 @@ pub(crate) struct Trainer<'a> {
     pub(crate) program: Box<dyn Program>,
     /// For each parameter, whether it is a table.
     pub(crate) is_table: Vec<bool>,
+    pub(crate) lanes: Arc<Lanes>,
     pub(crate) evaluator: Evaluator<'a>,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) state: State,
@@ -54,7 +55,7 @@ impl Trainer<'_> {
     /// One step: pull the parameters that a batch names, compute, and push the gradients back. The mean loss of the batch.
     fn step(&mut self, batch: &Batch) -> Result<f64> {
         let Memory { keys, params, gradients } = &mut self.memory;
-        self.binding.keys(batch, keys);
+        self.binding.keys(batch, keys, &self.lanes);
         self.store.pull(&keys.keys, params)?;
         let weight = total_weight(batch);
         let scale = if weight > 0.0 { (1.0 / weight) as f32 } else { 0.0 };
@@ -66,7 +67,7 @@ impl Trainer<'_> {
         if !loss.is_finite() {
             return Err(self.diverged(step, loss)?);
         }
-        read_gradients(self.program.as_ref(), &self.is_table, gradients);
+        gradients.read(self.program.as_ref(), 1, &self.is_table);
         self.store.push(&keys.keys, gradients)?;
         self.state.train_loss.add(loss, weight);
         Ok(loss)
@@ -173,19 +174,5 @@ pub(crate) fn total_weight(batch: &Batch) -> f64 {
         batch.rows as f64
     } else {
         batch.weights.iter().map(|&weight| f64::from(weight)).sum()
-    }
-}
-
-/// Copies the gradients out of a program, those of tables apart from the others.
-fn read_gradients(program: &dyn Program, is_table: &[bool], gradients: &mut Gradients) {
-    let n_tables = is_table.iter().filter(|table| **table).count();
-    gradients.rows.resize_with(n_tables, Vec::new);
-    gradients.dense.resize_with(is_table.len() - n_tables, Vec::new);
-    let (mut dense, mut rows) = (gradients.dense.iter_mut(), gradients.rows.iter_mut());
-    for (i, &table) in is_table.iter().enumerate() {
-        if let Some(buffer) = if table { rows.next() } else { dense.next() } {
-            buffer.clear();
-            buffer.extend_from_slice(program.output(i + 1));
-        }
     }
 }

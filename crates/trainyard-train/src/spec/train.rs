@@ -74,12 +74,6 @@ impl TrainConfig {
         self.lanes.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1)
     }
 
-    /// Rows of a micro-batch: a quarter of a batch, so that small batches keep several lanes busy, within what stays in
-    /// cache. It depends on the batch size alone, since results depend on it.
-    pub(crate) fn micro_batch(&self) -> usize {
-        self.batch_size.div_ceil(4).clamp(32, 128)
-    }
-
     /// The same without what may change between two starts of one run.
     pub(crate) fn fixed(&self) -> Self {
         let Self { epochs, max_steps, lanes, early_stopping, checkpoint_secs, checkpoint_keep, .. } = Self::default();

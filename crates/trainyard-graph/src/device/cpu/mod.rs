@@ -29,10 +29,21 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Cpu {
     lanes: Arc<Lanes>,
-    micro_batch: Option<usize>,
+    micro_batch: MicroBatch,
+}
+
+/// How many rows a micro-batch has.
+#[derive(Debug, Clone, Copy)]
+enum MicroBatch {
+    /// As many as suit the graph, and at most this many.
+    AtMost(usize),
+    Exactly(usize),
 }
 
 impl Cpu {
+    /// Most rows of a micro-batch unless chosen otherwise: more have nothing to gain.
+    const MICRO_BATCH_MAX: usize = 128;
+
     /// The processor with `lanes` threads, at least 1, the calling one among them.
     pub fn new(lanes: usize) -> Self {
         Self::on(Arc::new(Lanes::new(lanes)))
@@ -40,14 +51,20 @@ impl Cpu {
 
     /// The processor with lanes that others use too, in turn.
     pub fn on(lanes: Arc<Lanes>) -> Self {
-        Self { lanes, micro_batch: None }
+        Self { lanes, micro_batch: MicroBatch::AtMost(Self::MICRO_BATCH_MAX) }
     }
 
     /// The same with micro-batches of `rows` rows, at least 1, instead of as many as suit the graph. Results depend on this
     /// number, within rounding.
     #[must_use]
     pub fn with_micro_batch(self, rows: usize) -> Self {
-        Self { micro_batch: Some(rows.max(1)), ..self }
+        Self { micro_batch: MicroBatch::Exactly(rows.max(1)), ..self }
+    }
+
+    /// The same for batches of about `rows` rows: micro-batches are small enough to share such a batch among lanes.
+    #[must_use]
+    pub fn for_batches_of(self, rows: usize) -> Self {
+        Self { micro_batch: MicroBatch::AtMost(rows.div_ceil(4).clamp(32, Self::MICRO_BATCH_MAX)), ..self }
     }
 
     /// The lanes.
@@ -66,8 +83,8 @@ impl Default for Cpu {
 impl Device for Cpu {
     fn compile(&self, graph: &Graph, outputs: &[NodeId]) -> Result<Box<dyn Program>> {
         let plan = match self.micro_batch {
-            Some(rows) => Plan::new(graph, outputs, rows)?,
-            None => Plan::suited(graph, outputs)?,
+            MicroBatch::Exactly(rows) => Plan::new(graph, outputs, rows)?,
+            MicroBatch::AtMost(rows) => Plan::suited(graph, outputs, rows)?,
         };
         Ok(Box::new(CpuProgram::new(Arc::new(plan), self.lanes.clone())))
     }

@@ -89,22 +89,21 @@ pub(super) struct Plan {
     pub(super) micro_batch: usize,
 }
 
-/// Most and fewest rows of a micro-batch that is chosen here: more have nothing to gain, fewer waste the products' tiles.
-const MICRO_BATCHES: (usize, usize) = (128, 8);
+/// Fewest rows of a micro-batch that is chosen here: fewer waste the products' tiles.
+const MICRO_BATCH_MIN: usize = 8;
 
 /// Numbers that stay in a core's second cache: 1 MiB.
 const CACHED: usize = 1 << 18;
 
 impl Plan {
-    /// A plan with micro-batches whose values stay in cache, or take no more room than the parameters, which a micro-batch
-    /// reads too. It depends on the graph alone.
-    pub(super) fn suited(graph: &Graph, outputs: &[NodeId]) -> Result<Self> {
-        let (most, fewest) = MICRO_BATCHES;
+    /// A plan with micro-batches of at most `most` rows whose values stay in cache, or take no more room than the parameters,
+    /// which a micro-batch reads too. It depends on the graph alone.
+    pub(super) fn suited(graph: &Graph, outputs: &[NodeId], most: usize) -> Result<Self> {
         let largest = Self::new(graph, outputs, most)?;
         let params: usize = largest.slots.iter().filter(|slot| slot.kind == InputKind::Param).map(|slot| slot.row_len).sum();
         let rows = CACHED.max(params) / largest.arena_len.div_ceil(most).max(1);
-        match (1 << rows.max(1).ilog2()).clamp(fewest, most) {
-            rows if rows == most => Ok(largest),
+        match 1 << rows.max(MICRO_BATCH_MIN).ilog2() {
+            rows if rows >= most => Ok(largest),
             rows => Self::new(graph, outputs, rows),
         }
     }
@@ -468,7 +467,7 @@ mod tests {
             let y = graph.relu(x).unwrap();
             let w = graph.param("w", &[width, units]).unwrap();
             let z = graph.matmul(y, w).unwrap();
-            Plan::suited(&graph, &[z]).unwrap().micro_batch
+            Plan::suited(&graph, &[z], 128).unwrap().micro_batch
         };
         assert_eq!((rows(100, 1), rows(10_000, 1), rows(100_000, 1), rows(100_000, 40)), (128, 16, 8, 32));
     }
