@@ -9,13 +9,20 @@ use trainyard_nn::metrics::{ClassAccuracy, Mean};
 /// Predicts the probability of each class. The outputs are `probabilities` and `class`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Multiclass {
+    loss: Loss,
     classes: Vec<String>,
 }
 
 impl Multiclass {
-    /// A head with the names of the classes, by class number.
+    /// A head with the names of the classes, by class number, and cross-entropy for its loss.
     pub fn new(classes: Vec<String>) -> Self {
-        Self { classes }
+        Self { loss: Loss::CROSS_ENTROPY, classes }
+    }
+
+    /// The same with another loss for classes, such as cross-entropy with label smoothing.
+    #[must_use]
+    pub fn with_loss(self, loss: Loss) -> Self {
+        Self { loss, ..self }
     }
 }
 
@@ -25,11 +32,11 @@ impl Head for Multiclass {
     }
 
     fn loss(&self, graph: &mut Graph, logits: NodeId, labels: NodeId) -> Result<NodeId> {
-        Ok(Loss::CrossEntropy.per_example(graph, logits, labels)?)
+        Ok(self.loss.per_example(graph, logits, labels)?)
     }
 
     fn predictions(&self, graph: &mut Graph, logits: NodeId) -> Result<NodeId> {
-        Ok(Loss::CrossEntropy.predictions(graph, logits)?)
+        Ok(self.loss.predictions(graph, logits)?)
     }
 
     fn outputs(&self) -> Vec<Output> {
