@@ -102,7 +102,7 @@ fn keras() -> Keras {
 #[track_caller]
 fn check_optimizers(cases: Vec<OptimizerCase>, grads: &[Vec<f32>]) {
     for OptimizerCase { source, optimizer: config, start: mut weights, weights: expected } in cases {
-        let optimizer = config.build().unwrap();
+        let optimizer = config.build().expect("settings in their range");
         let mut slots: Vec<f32> =
             (0..optimizer.slots()).flat_map(|slot| vec![optimizer.initial_slot(slot); weights.len()]).collect();
         for (i, grads) in grads.iter().enumerate() {
@@ -167,7 +167,7 @@ fn losses_match_keras() {
 #[track_caller]
 fn check_schedules(cases: Vec<ScheduleCase>) {
     for ScheduleCase { source, schedule, factors } in cases {
-        schedule.check().unwrap();
+        schedule.check().expect("settings in their range");
         let values: Vec<f32> = (1..).take(factors.len()).map(|step| schedule.factor(step)).collect();
         check_all(&source, &values, &factors, 1e-6);
     }
