@@ -90,3 +90,40 @@ impl Metrics for MulticlassMetrics {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trainyard_graph::Dim;
+    use trainyard_graph::check::{self, Case};
+
+    const CLASSES: [Dim; 2] = [Dim::Batch, Dim::Fixed(3)];
+
+    fn head() -> Multiclass {
+        Multiclass::new(["a", "b", "c"].map(str::to_owned).to_vec())
+    }
+
+    #[track_caller]
+    fn check(head: &Multiclass, expected: f32) {
+        let (logits, labels) = ((&CLASSES[..], &[1000.0, 0.0, 0.0][..]), (&[Dim::Batch][..], &[0.0][..]));
+        let case = Case::with_fixed(&[logits], &[labels], |graph, logits, labels| {
+            Ok(head.loss(graph, logits[0], labels[0]).expect("a loss of classes"))
+        });
+        check::close(&case.values(), &[expected], 1e-6);
+    }
+
+    #[test]
+    fn the_loss_is_cross_entropy_with_the_smoothing_that_was_asked_for() {
+        check(&head(), 0.0);
+        check(&head().with_loss(Loss::CrossEntropy { label_smoothing: 0.3 }), 200.0);
+    }
+
+    #[test]
+    fn a_loss_that_is_not_one_of_classes_is_refused() {
+        let mut graph = Graph::new();
+        let logits = graph.input("logits", &CLASSES).unwrap();
+        let labels = graph.input("labels", &[Dim::Batch]).unwrap();
+        let error = head().with_loss(Loss::SquaredError).loss(&mut graph, logits, labels).unwrap_err().to_string();
+        assert!(error.contains("`squared_error`") && error.contains("[batch, 3]"), "{error}");
+    }
+}
