@@ -54,6 +54,13 @@ impl Settings {
         self.require((0.0..1.0).contains(&value), setting, value, "a number from 0 to below 1")
     }
 
+    /// Refuses a decay of weights, per step size, that is negative or would turn the sign of a weight.
+    pub(crate) fn weight_decay(self, weight_decay: f32, learning_rate: f32) -> Result<()> {
+        self.not_negative("weight_decay", weight_decay)?;
+        let below_one = weight_decay * learning_rate < 1.0;
+        self.require(below_one, "weight_decay", weight_decay, "less than 1 divided by the learning rate")
+    }
+
     /// Refuses a value for which `holds` is false.
     pub(crate) fn require(
         self,

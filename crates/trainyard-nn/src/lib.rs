@@ -12,6 +12,7 @@
 //! | [`Optimizer`] | how a gradient changes a weight |
 //! | [`Schedule`] | at what rate |
 //! | [`Clip`] | how large a gradient may be |
+//! | [`Ema`] | weights, averaged over the steps |
 //! | [`metrics`] | how good predictions are, on any number of workers |
 //!
 //! A linear model that learns `y = 2·x`:
@@ -42,6 +43,7 @@
 //! # Ok::<(), trainyard_nn::Error>(())
 //! ```
 
+mod average;
 pub mod clip;
 #[cfg(test)]
 mod contract;
@@ -56,6 +58,7 @@ pub mod optim;
 mod param;
 mod schedule;
 
+pub use average::Ema;
 pub use clip::Clip;
 pub use error::{Error, Result};
 pub use init::Initializer;

@@ -74,7 +74,7 @@ pub fn head_of(features: &FittedFeatures, loss: Option<Loss>) -> Option<Box<dyn 
                 None => head,
             })
         }
-        LabelTask::Binary => Box::new(Binary::new(loss.unwrap_or(Loss::BinaryCrossEntropy), classes)),
-        LabelTask::Multiclass => Box::new(Multiclass::new(classes)),
+        LabelTask::Binary => Box::new(Binary::new(loss.unwrap_or(Loss::BINARY_CROSS_ENTROPY), classes)),
+        LabelTask::Multiclass => Box::new(Multiclass::new(classes).with_loss(loss.unwrap_or(Loss::CROSS_ENTROPY))),
     })
 }

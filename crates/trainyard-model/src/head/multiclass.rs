@@ -9,13 +9,20 @@ use trainyard_nn::metrics::{ClassAccuracy, Mean};
 /// Predicts the probability of each class. The outputs are `probabilities` and `class`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Multiclass {
+    loss: Loss,
     classes: Vec<String>,
 }
 
 impl Multiclass {
-    /// A head with the names of the classes, by class number.
+    /// A head with the names of the classes, by class number, and cross-entropy for its loss.
     pub fn new(classes: Vec<String>) -> Self {
-        Self { classes }
+        Self { loss: Loss::CROSS_ENTROPY, classes }
+    }
+
+    /// The same with another loss for classes, such as cross-entropy with label smoothing.
+    #[must_use]
+    pub fn with_loss(self, loss: Loss) -> Self {
+        Self { loss, ..self }
     }
 }
 
@@ -25,11 +32,11 @@ impl Head for Multiclass {
     }
 
     fn loss(&self, graph: &mut Graph, logits: NodeId, labels: NodeId) -> Result<NodeId> {
-        Ok(Loss::CrossEntropy.per_example(graph, logits, labels)?)
+        Ok(self.loss.per_example(graph, logits, labels)?)
     }
 
     fn predictions(&self, graph: &mut Graph, logits: NodeId) -> Result<NodeId> {
-        Ok(Loss::CrossEntropy.predictions(graph, logits)?)
+        Ok(self.loss.predictions(graph, logits)?)
     }
 
     fn outputs(&self) -> Vec<Output> {
@@ -81,5 +88,42 @@ impl Metrics for MulticlassMetrics {
             ("accuracy_baseline", most / total),
             ("log_loss", self.log_loss.value()),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trainyard_graph::Dim;
+    use trainyard_graph::check::{self, Case};
+
+    const CLASSES: [Dim; 2] = [Dim::Batch, Dim::Fixed(3)];
+
+    fn head() -> Multiclass {
+        Multiclass::new(["a", "b", "c"].map(str::to_owned).to_vec())
+    }
+
+    #[track_caller]
+    fn check(head: &Multiclass, expected: f32) {
+        let (logits, labels) = ((&CLASSES[..], &[1000.0, 0.0, 0.0][..]), (&[Dim::Batch][..], &[0.0][..]));
+        let case = Case::with_fixed(&[logits], &[labels], |graph, logits, labels| {
+            Ok(head.loss(graph, logits[0], labels[0]).expect("a loss of classes"))
+        });
+        check::close(&case.values(), &[expected], 1e-6);
+    }
+
+    #[test]
+    fn the_loss_is_cross_entropy_with_the_smoothing_that_was_asked_for() {
+        check(&head(), 0.0);
+        check(&head().with_loss(Loss::CrossEntropy { label_smoothing: 0.3 }), 200.0);
+    }
+
+    #[test]
+    fn a_loss_that_is_not_one_of_classes_is_refused() {
+        let mut graph = Graph::new();
+        let logits = graph.input("logits", &CLASSES).unwrap();
+        let labels = graph.input("labels", &[Dim::Batch]).unwrap();
+        let error = head().with_loss(Loss::SquaredError).loss(&mut graph, logits, labels).unwrap_err().to_string();
+        assert!(error.contains("`squared_error`") && error.contains("[batch, 3]"), "{error}");
     }
 }

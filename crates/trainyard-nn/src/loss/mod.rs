@@ -11,7 +11,7 @@
 //! let mut graph = Graph::new();
 //! let logits = graph.input("logits", &[Dim::Batch])?;
 //! let labels = graph.input("labels", &[Dim::Batch])?;
-//! let loss = Loss::BinaryCrossEntropy.per_example(&mut graph, logits, labels)?;
+//! let loss = Loss::BINARY_CROSS_ENTROPY.per_example(&mut graph, logits, labels)?;
 //! assert_eq!(graph.shape(loss).to_string(), "[batch]");
 //! # Ok::<(), trainyard_nn::Error>(())
 //! ```
@@ -25,6 +25,7 @@ mod hinge;
 mod huber;
 mod log_cosh;
 mod pairs;
+mod pairwise_ranking;
 mod poisson;
 mod quantile;
 mod squared_error;
@@ -40,6 +41,7 @@ pub use gamma::gamma;
 pub use hinge::hinge;
 pub use huber::huber;
 pub use log_cosh::log_cosh;
+pub use pairwise_ranking::pairwise_ranking;
 pub use poisson::poisson;
 pub use quantile::quantile;
 pub use squared_error::squared_error;
@@ -56,9 +58,17 @@ pub enum Loss {
     /// [`absolute_error`]
     AbsoluteError,
     /// [`binary_cross_entropy`]
-    BinaryCrossEntropy,
+    BinaryCrossEntropy {
+        /// Share of a label that goes to both classes alike, in `[0, 1)`; 0 unless said otherwise.
+        #[serde(default)]
+        label_smoothing: f32,
+    },
     /// [`cross_entropy`]
-    CrossEntropy,
+    CrossEntropy {
+        /// Share of a label that goes to all classes alike, in `[0, 1)`; 0 unless said otherwise.
+        #[serde(default)]
+        label_smoothing: f32,
+    },
     /// [`focal`]
     Focal {
         /// How little an example counts that is predicted well already. Not negative; 2 unless said otherwise.
@@ -80,6 +90,8 @@ pub enum Loss {
     },
     /// [`log_cosh`]
     LogCosh,
+    /// [`pairwise_ranking`]
+    PairwiseRanking,
     /// [`poisson`]
     Poisson,
     /// [`quantile`]
@@ -121,12 +133,18 @@ fn two() -> f32 {
 }
 
 impl Loss {
+    /// [`binary_cross_entropy`] of the labels as they are.
+    pub const BINARY_CROSS_ENTROPY: Self = Self::BinaryCrossEntropy { label_smoothing: 0.0 };
+    /// [`cross_entropy`] of the labels as they are.
+    pub const CROSS_ENTROPY: Self = Self::CrossEntropy { label_smoothing: 0.0 };
+
     /// Adds the loss of each example to the graph.
     ///
     /// # Shapes
-    /// - logits: `[batch]` or `[batch, n]`; for [`CrossEntropy`](Self::CrossEntropy) `[batch, classes]`
+    /// - logits: `[batch]` or `[batch, n]`; for [`CrossEntropy`](Self::CrossEntropy) `[batch, classes]`, for
+    ///   [`PairwiseRanking`](Self::PairwiseRanking) `[batch, items]`
     /// - labels: `[batch]` for `[batch]` or `[batch, 1]`, else `[batch, n]`; for [`CrossEntropy`](Self::CrossEntropy)
-    ///   `[batch]`
+    ///   `[batch]` or `[batch, classes]`, for [`PairwiseRanking`](Self::PairwiseRanking) `[batch, items]`
     /// - returns: `[batch]`; the mean over `n`
     ///
     /// # Errors
@@ -136,13 +154,16 @@ impl Loss {
     pub fn per_example(&self, graph: &mut Graph, logits: NodeId, labels: NodeId) -> Result<NodeId> {
         match *self {
             Self::AbsoluteError => absolute_error(graph, logits, labels),
-            Self::BinaryCrossEntropy => binary_cross_entropy(graph, logits, labels),
-            Self::CrossEntropy => cross_entropy(graph, logits, labels),
+            Self::BinaryCrossEntropy { label_smoothing } => {
+                binary_cross_entropy(graph, logits, labels, label_smoothing)
+            }
+            Self::CrossEntropy { label_smoothing } => cross_entropy(graph, logits, labels, label_smoothing),
             Self::Focal { gamma, alpha } => focal(graph, logits, labels, gamma, alpha),
             Self::Gamma => gamma(graph, logits, labels),
             Self::Hinge => hinge(graph, logits, labels),
             Self::Huber { delta } => huber(graph, logits, labels, delta),
             Self::LogCosh => log_cosh(graph, logits, labels),
+            Self::PairwiseRanking => pairwise_ranking(graph, logits, labels),
             Self::Poisson => poisson(graph, logits, labels),
             Self::Quantile { quantile: share } => quantile(graph, logits, labels, share),
             Self::SquaredError => squared_error(graph, logits, labels),
@@ -162,13 +183,14 @@ impl Loss {
     /// When the graph refuses the logits.
     pub fn predictions(&self, graph: &mut Graph, logits: NodeId) -> Result<NodeId> {
         Ok(match self {
-            Self::BinaryCrossEntropy | Self::Focal { .. } => graph.sigmoid(logits)?,
-            Self::CrossEntropy => graph.softmax(logits)?,
+            Self::BinaryCrossEntropy { .. } | Self::Focal { .. } => graph.sigmoid(logits)?,
+            Self::CrossEntropy { .. } => graph.softmax(logits)?,
             Self::Gamma | Self::Poisson | Self::Tweedie { .. } => graph.exp(logits)?,
             Self::AbsoluteError
             | Self::Hinge
             | Self::Huber { .. }
             | Self::LogCosh
+            | Self::PairwiseRanking
             | Self::Quantile { .. }
             | Self::SquaredError => logits,
         })
@@ -194,6 +216,9 @@ mod tests {
     #[test]
     fn a_loss_is_a_name_or_a_table() {
         check("loss = 'squared_error'", Loss::SquaredError);
+        check("loss = 'cross_entropy'", Loss::CROSS_ENTROPY);
+        let smoothed = Loss::BinaryCrossEntropy { label_smoothing: 0.5 };
+        check("loss = { binary_cross_entropy = { label_smoothing = 0.5 } }", smoothed);
         check("loss = 'huber'", Loss::Huber { delta: 1.0 });
         check("loss = { huber = { delta = 2.0 } }", Loss::Huber { delta: 2.0 });
         check("loss = { focal = { gamma = 1.0 } }", Loss::Focal { gamma: 1.0, alpha: 0.25 });

@@ -24,12 +24,30 @@ pub(super) fn compare(
             let each = loss(graph, predictions, labels)?;
             Ok(graph.mean_last(each)?)
         }
-        _ => Err(Error::Shape {
-            part: format!("the loss `{name}`"),
-            shapes: format!("predictions {} and labels {}", graph.shape(predictions), graph.shape(labels)),
-            expected: "both as [batch], or both as [batch, n]",
-        }),
+        _ => Err(misfit(graph, name, [predictions, labels], "both as [batch], or both as [batch, n]")),
     }
+}
+
+/// The error of shapes that do not fit a loss.
+pub(super) fn misfit(
+    graph: &Graph,
+    name: &'static str,
+    [predictions, labels]: [NodeId; 2],
+    expected: &'static str,
+) -> Error {
+    Error::Shape {
+        part: format!("the loss `{name}`"),
+        shapes: format!("predictions {} and labels {}", graph.shape(predictions), graph.shape(labels)),
+        expected,
+    }
+}
+
+/// Labels of `n` classes that leave a share of `smoothing` to all classes alike: `(1 - smoothing) · y + smoothing / n`.
+pub(super) fn smoothed(graph: &mut Graph, labels: NodeId, smoothing: f32, n: usize) -> Result<NodeId> {
+    if smoothing == 0.0 {
+        return Ok(labels);
+    }
+    Ok(graph.affine(labels, 1.0 - smoothing, smoothing / n as f32)?)
 }
 
 /// `s·z`, how far a logit is on the right side: `s` is 1 for the label 1 and -1 for the label 0.
@@ -39,7 +57,7 @@ pub(super) fn margin(graph: &mut Graph, logits: NodeId, labels: NodeId) -> Resul
 }
 
 /// `[batch, 1]` as `[batch]`.
-fn flat(graph: &mut Graph, node: NodeId) -> Result<NodeId> {
+pub(super) fn flat(graph: &mut Graph, node: NodeId) -> Result<NodeId> {
     if graph.shape(node).rank() == 1 { Ok(node) } else { Ok(graph.reshape(node, &[Dim::Batch])?) }
 }
 

@@ -6,6 +6,7 @@
 //! - `predictions`, `labels` and `weights` are `[batch]`; without weights every example weighs 1. A weight is at least
 //!   0; an example of weight 0 does not count, whatever it holds.
 //! - Binary metrics take probabilities, and a label above 0.5 is positive.
+//! - Metrics of ranking take lists: scores and relevances are `[batch, items]`, and a list is what has a weight.
 //! - Without examples, or with examples of no weight, a value is NaN. A NaN among the predictions, labels or weights
 //!   makes it NaN too: it is not left out silently.
 //! - `update` panics when `predictions`, `labels` and `weights` are not of one length; merging takes metrics of equal
@@ -22,25 +23,35 @@
 //! ```
 
 mod absolute_error;
+mod absolute_percentage_error;
 mod accuracy;
 mod auc;
 mod calibration;
 mod class_accuracy;
 mod examples;
+mod lists;
 mod log_loss;
 mod mean;
+mod ndcg;
 mod precision_recall;
+mod precision_recall_curve;
 mod r2;
+mod reciprocal_rank;
+mod score_bins;
 mod squared_error;
 mod total;
 
 pub use absolute_error::AbsoluteError;
+pub use absolute_percentage_error::AbsolutePercentageError;
 pub use accuracy::Accuracy;
 pub use auc::Auc;
 pub use calibration::{Calibration, CalibrationBin};
 pub use class_accuracy::ClassAccuracy;
 pub use log_loss::LogLoss;
 pub use mean::Mean;
+pub use ndcg::{Gain, Ndcg};
 pub use precision_recall::PrecisionRecall;
+pub use precision_recall_curve::PrecisionRecallCurve;
 pub use r2::R2;
+pub use reciprocal_rank::ReciprocalRank;
 pub use squared_error::SquaredError;

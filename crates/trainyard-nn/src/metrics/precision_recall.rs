@@ -24,8 +24,12 @@ pub struct PrecisionRecall {
 impl PrecisionRecall {
     /// Precision and recall when predictions above `threshold` count as positive.
     pub fn new(threshold: f32) -> Self {
-        let zero = Total::default;
-        let (true_positives, false_positives, false_negatives, true_negatives) = (zero(), zero(), zero(), zero());
+        Self::of(threshold, Default::default())
+    }
+
+    /// The metric that has counted `[true positives, false positives, false negatives, true negatives]`.
+    pub(super) fn of(threshold: f32, counts: [Total; 4]) -> Self {
+        let [true_positives, false_positives, false_negatives, true_negatives] = counts;
         Self { threshold, true_positives, false_positives, false_negatives, true_negatives }
     }
 
@@ -58,6 +62,11 @@ impl PrecisionRecall {
         self.false_positives.merge(&other.false_positives);
         self.false_negatives.merge(&other.false_negatives);
         self.true_negatives.merge(&other.true_negatives);
+    }
+
+    /// The threshold.
+    pub fn threshold(&self) -> f32 {
+        self.threshold
     }
 
     /// Share of the predicted positives that are positive; NaN when none was predicted.

@@ -14,13 +14,17 @@ pub struct AdagradConfig {
     pub initial_accumulator: f32,
     /// Added to the denominator. Positive.
     pub epsilon: f32,
+    /// Part of a weight that it loses in a step, per step size. Not negative, and below 1 when multiplied by the step
+    /// size.
+    pub weight_decay: f32,
     /// How the step size changes over the steps.
     pub schedule: Schedule,
 }
 
 impl Default for AdagradConfig {
     fn default() -> Self {
-        Self { learning_rate: 0.05, initial_accumulator: 0.1, epsilon: 1e-10, schedule: Schedule::default() }
+        let (learning_rate, schedule) = (0.05, Schedule::default());
+        Self { learning_rate, initial_accumulator: 0.1, epsilon: 1e-10, weight_decay: 0.0, schedule }
     }
 }
 
@@ -35,12 +39,14 @@ impl AdagradConfig {
         settings.positive("learning_rate", self.learning_rate)?;
         settings.not_negative("initial_accumulator", self.initial_accumulator)?;
         settings.positive("epsilon", self.epsilon)?;
+        settings.weight_decay(self.weight_decay, self.learning_rate)?;
         self.schedule.check()?;
         Ok(Adagrad(self.clone()))
     }
 }
 
-/// Adagrad: `a += g²; w -= rate · g / (sqrt(a) + epsilon)`. A weight seldom trained keeps a large step.
+/// Adagrad: `a += g²; w -= rate · g / (sqrt(a) + epsilon)`. A weight seldom trained keeps a large step. Before that, a
+/// weight decays by itself and not through the gradient: `w = (1 - rate · weight_decay) · w`.
 ///
 /// Slots: the accumulator `a`.
 ///
@@ -65,9 +71,10 @@ impl Optimizer for Adagrad {
     fn apply(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
         assert!(grads.len() == weights.len() && slots.len() == weights.len());
         let (rate, epsilon) = (rates.learning_rate, self.0.epsilon);
+        let kept = 1.0 - rate * self.0.weight_decay;
         for ((w, &g), a) in weights.iter_mut().zip(grads).zip(slots) {
             *a += g * g;
-            *w -= rate * g / (a.sqrt() + epsilon);
+            *w = kept * *w - rate * g / (a.sqrt() + epsilon);
         }
     }
 }
@@ -97,13 +104,20 @@ mod tests {
     }
 
     #[test]
+    fn weights_decay_apart_from_the_gradient() {
+        let decaying = AdagradConfig { weight_decay: 0.5, ..config(0.0) };
+        assert_eq!(steps(&decaying.build().unwrap(), 1.0, &[0.0, 3.0]), [0.75, 0.5625 - 0.5]);
+    }
+
+    #[test]
     fn it_keeps_the_contract() {
         contract::run_all(&config(0.0).build().unwrap());
         contract::run_all(&AdagradConfig::default().build().unwrap());
     }
 
     #[test]
-    fn a_negative_accumulator_is_refused() {
+    fn settings_out_of_range_are_refused() {
         assert!(config(-0.1).build().is_err());
+        assert!(AdagradConfig { weight_decay: 2.0, ..config(0.0) }.build().is_err());
     }
 }

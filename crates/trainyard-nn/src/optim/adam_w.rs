@@ -39,9 +39,7 @@ impl AdamWConfig {
     pub fn build(&self) -> Result<AdamW> {
         let settings = Settings("adam_w");
         settings.positive("learning_rate", self.learning_rate)?;
-        settings.not_negative("weight_decay", self.weight_decay)?;
-        let below_one = self.weight_decay * self.learning_rate < 1.0;
-        settings.require(below_one, "weight_decay", self.weight_decay, "less than 1 divided by the learning rate")?;
+        settings.weight_decay(self.weight_decay, self.learning_rate)?;
         self.schedule.check()?;
         Ok(AdamW { config: self.clone(), moments: Moments::new(settings, self.beta_1, self.beta_2, self.epsilon)? })
     }

@@ -1,6 +1,6 @@
 //! Which optimizer, and its settings.
 
-use super::{AdagradConfig, AdamConfig, AdamWConfig, FtrlConfig, Optimizer, RmsPropConfig, SgdConfig};
+use super::{AdagradConfig, AdamConfig, AdamWConfig, FtrlConfig, LionConfig, Optimizer, RmsPropConfig, SgdConfig};
 use crate::{Result, named::name_or_table};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,8 @@ pub enum OptimizerConfig {
     RmsProp(RmsPropConfig),
     /// FTRL-Proximal: sparse linear models.
     Ftrl(FtrlConfig),
+    /// Lion: steps of one length, with half of Adam's memory.
+    Lion(LionConfig),
 }
 
 impl OptimizerConfig {
@@ -44,6 +46,7 @@ impl OptimizerConfig {
             Self::AdamW(config) => Box::new(config.build()?),
             Self::RmsProp(config) => Box::new(config.build()?),
             Self::Ftrl(config) => Box::new(config.build()?),
+            Self::Lion(config) => Box::new(config.build()?),
         })
     }
 
@@ -56,6 +59,7 @@ impl OptimizerConfig {
             Self::AdamW(config) => config.learning_rate,
             Self::RmsProp(config) => config.learning_rate,
             Self::Ftrl(config) => config.learning_rate,
+            Self::Lion(config) => config.learning_rate,
         }
     }
 }

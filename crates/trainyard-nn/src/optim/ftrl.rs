@@ -22,11 +22,15 @@ pub struct FtrlConfig {
     pub l1: f32,
     /// Strength of the penalty `l2 · Σw²` on the whole run. Not negative.
     pub l2: f32,
+    /// Strength of the penalty `l2_shrinkage · Σw²` on each gradient, at the weights of its time, where `l2` counts for
+    /// those of the end. Not negative.
+    pub l2_shrinkage: f32,
 }
 
 impl Default for FtrlConfig {
     fn default() -> Self {
-        Self { learning_rate: 0.2, learning_rate_power: -0.5, initial_accumulator: 0.1, l1: 0.0, l2: 0.0 }
+        let (learning_rate_power, initial_accumulator) = (-0.5, 0.1);
+        Self { learning_rate: 0.2, learning_rate_power, initial_accumulator, l1: 0.0, l2: 0.0, l2_shrinkage: 0.0 }
     }
 }
 
@@ -44,6 +48,7 @@ impl FtrlConfig {
         settings.positive("initial_accumulator", self.initial_accumulator)?;
         settings.not_negative("l1", self.l1)?;
         settings.not_negative("l2", self.l2)?;
+        settings.not_negative("l2_shrinkage", self.l2_shrinkage)?;
         Ok(Ftrl(self.clone()))
     }
 }
@@ -52,7 +57,7 @@ impl FtrlConfig {
 ///
 /// ```text
 /// n' = n + g²
-/// z += g - (n'^p - n^p) / rate · w                         p = -learning_rate_power
+/// z += g + 2 · l2_shrinkage · w - (n'^p - n^p) / rate · w    p = -learning_rate_power
 /// w  = 0 when |z| <= l1, else (sign(z) · l1 - z) / (n'^p / rate + 2 · l2)
 /// ```
 ///
@@ -94,12 +99,13 @@ impl Ftrl {
     fn pass(&self, rates: &Rates, power: impl Fn(f32) -> f32, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
         assert!(grads.len() == weights.len() && slots.len() == 2 * weights.len());
         let (l1, l2, per_rate) = (self.0.l1, 2.0 * self.0.l2, 1.0 / rates.learning_rate);
+        let shrinkage = 2.0 * self.0.l2_shrinkage;
         let (squares, sums) = slots.split_at_mut(weights.len());
         for (((w, &g), n), z) in weights.iter_mut().zip(grads).zip(squares).zip(sums) {
             let before = power(*n);
             *n += g * g;
             let after = power(*n);
-            *z += g - (after - before) * per_rate * *w;
+            *z += (g + shrinkage * *w) - (after - before) * per_rate * *w;
             let beyond = z.abs() - l1;
             let magnitude = beyond / (after * per_rate + l2);
             *w = if beyond > 0.0 { -magnitude.copysign(*z) } else { 0.0 };
@@ -145,6 +151,13 @@ mod tests {
     }
 
     #[test]
+    fn shrinkage_is_a_gradient_that_does_not_slow_later_steps() {
+        // The weight is -0.5 after the first step; the second adds 2 · 1 · -0.5 to z = 3, and nothing to n = 9.
+        let shrinking = FtrlConfig { l2_shrinkage: 1.0, ..config(0.0, 0.0) };
+        check(shrinking, &[3.0, 0.0], &[-0.5, -(3.0 - 1.0) * 0.5 / 3.0]);
+    }
+
+    #[test]
     fn a_power_of_zero_has_a_constant_rate() {
         check(FtrlConfig { learning_rate_power: 0.0, ..config(0.0, 0.0) }, &[3.0, 1.0], &[-1.5, -2.0]);
     }
@@ -161,6 +174,7 @@ mod tests {
         contract::run_all(&FtrlConfig::default().build().unwrap());
         contract::run_all(&FtrlConfig { learning_rate_power: -0.75, ..FtrlConfig::default() }.build().unwrap());
         contract::run_all(&FtrlConfig { l1: 1e-3, l2: 1e-3, ..FtrlConfig::default() }.build().unwrap());
+        contract::run_all(&FtrlConfig { l2_shrinkage: 1e-3, ..FtrlConfig::default() }.build().unwrap());
     }
 
     #[test]
@@ -168,5 +182,6 @@ mod tests {
         assert!(FtrlConfig { learning_rate_power: 0.5, ..Default::default() }.build().is_err());
         assert!(FtrlConfig { initial_accumulator: 0.0, ..Default::default() }.build().is_err());
         assert!(FtrlConfig { l1: -1.0, ..Default::default() }.build().is_err());
+        assert!(FtrlConfig { l2_shrinkage: -1.0, ..Default::default() }.build().is_err());
     }
 }

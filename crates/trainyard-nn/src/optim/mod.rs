@@ -20,6 +20,7 @@ mod adam_w;
 mod config;
 mod flush;
 mod ftrl;
+mod lion;
 mod rms_prop;
 mod sgd;
 
@@ -28,6 +29,7 @@ pub use adam::{Adam, AdamConfig};
 pub use adam_w::{AdamW, AdamWConfig};
 pub use config::OptimizerConfig;
 pub use ftrl::{Ftrl, FtrlConfig};
+pub use lion::{Lion, LionConfig};
 pub use rms_prop::{RmsProp, RmsPropConfig};
 pub use sgd::{Sgd, SgdConfig};
 

@@ -16,13 +16,17 @@ pub struct RmsPropConfig {
     pub momentum: f32,
     /// Added to the denominator. Positive.
     pub epsilon: f32,
+    /// Part of a weight that it loses in a step, per step size. Not negative, and below 1 when multiplied by the step
+    /// size.
+    pub weight_decay: f32,
     /// How the step size changes over the steps.
     pub schedule: Schedule,
 }
 
 impl Default for RmsPropConfig {
     fn default() -> Self {
-        Self { learning_rate: 1e-3, rho: 0.9, momentum: 0.0, epsilon: 1e-7, schedule: Schedule::default() }
+        let schedule = Schedule::default();
+        Self { learning_rate: 1e-3, rho: 0.9, momentum: 0.0, epsilon: 1e-7, weight_decay: 0.0, schedule }
     }
 }
 
@@ -38,13 +42,15 @@ impl RmsPropConfig {
         settings.decay("rho", self.rho)?;
         settings.decay("momentum", self.momentum)?;
         settings.positive("epsilon", self.epsilon)?;
+        settings.weight_decay(self.weight_decay, self.learning_rate)?;
         self.schedule.check()?;
         Ok(RmsProp(self.clone()))
     }
 }
 
 /// RMSProp: `a = rho · a + (1 - rho) g²; u = g / (sqrt(a) + epsilon); w -= rate · u`; with momentum
-/// `v = momentum · v + u; w -= rate · v`.
+/// `v = momentum · v + u; w -= rate · v`. Before that, a weight decays by itself and not through the gradient:
+/// `w = (1 - rate · weight_decay) · w`.
 ///
 /// Slots: `a`; and `v`, when there is momentum.
 ///
@@ -67,20 +73,21 @@ impl Optimizer for RmsProp {
 
     fn apply(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
         assert!(grads.len() == weights.len() && slots.len() == self.slots() * weights.len());
-        let RmsPropConfig { rho, momentum, epsilon, .. } = self.0;
+        let RmsPropConfig { rho, momentum, epsilon, weight_decay, .. } = self.0;
         let (rate, new) = (rates.learning_rate, 1.0 - rho);
+        let kept = 1.0 - rate * weight_decay;
         let (squares, velocities) = slots.split_at_mut(weights.len());
         if velocities.is_empty() {
             for ((w, &g), a) in weights.iter_mut().zip(grads).zip(squares) {
                 *a = flush(rho * *a + new * (g * g));
-                *w -= rate * g / (a.sqrt() + epsilon);
+                *w = kept * *w - rate * g / (a.sqrt() + epsilon);
             }
             return;
         }
         for (((w, &g), a), v) in weights.iter_mut().zip(grads).zip(squares).zip(velocities) {
             *a = flush(rho * *a + new * (g * g));
             *v = flush(momentum * *v + g / (a.sqrt() + epsilon));
-            *w -= rate * *v;
+            *w = kept * *w - rate * *v;
         }
     }
 }
@@ -105,13 +112,21 @@ mod tests {
     }
 
     #[test]
+    fn weights_decay_apart_from_the_gradient() {
+        let decaying = |momentum| RmsPropConfig { weight_decay: 2.0, ..config(momentum) };
+        assert_eq!(steps(&decaying(0.0).build().unwrap(), 1.0, &[0.0, 3.0]), [0.75, 0.5625 - 0.25]);
+        assert_eq!(steps(&decaying(0.5).build().unwrap(), 1.0, &[3.0, 0.0]), [0.5, 0.375 - 0.125]);
+    }
+
+    #[test]
     fn it_keeps_the_contract() {
         contract::run_all(&config(0.0).build().unwrap());
         contract::run_all(&config(0.5).build().unwrap());
     }
 
     #[test]
-    fn a_decay_of_one_is_refused() {
+    fn settings_out_of_range_are_refused() {
+        assert!(RmsPropConfig { learning_rate: 0.5, weight_decay: 2.0, ..Default::default() }.build().is_err());
         assert!(RmsPropConfig { rho: 1.0, ..Default::default() }.build().is_err());
     }
 }

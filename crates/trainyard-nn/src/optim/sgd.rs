@@ -14,13 +14,17 @@ pub struct SgdConfig {
     pub momentum: f32,
     /// Whether the gradient counts as if taken after the momentum's step (Nesterov).
     pub nesterov: bool,
+    /// Part of a weight that it loses in a step, per step size. Not negative, and below 1 when multiplied by the step
+    /// size.
+    pub weight_decay: f32,
     /// How the step size changes over the steps.
     pub schedule: Schedule,
 }
 
 impl Default for SgdConfig {
     fn default() -> Self {
-        Self { learning_rate: 0.01, momentum: 0.0, nesterov: false, schedule: Schedule::default() }
+        let schedule = Schedule::default();
+        Self { learning_rate: 0.01, momentum: 0.0, nesterov: false, weight_decay: 0.0, schedule }
     }
 }
 
@@ -34,18 +38,21 @@ impl SgdConfig {
         let settings = Settings("sgd");
         settings.positive("learning_rate", self.learning_rate)?;
         settings.decay("momentum", self.momentum)?;
+        settings.weight_decay(self.weight_decay, self.learning_rate)?;
         self.schedule.check()?;
         Ok(Sgd(self.clone()))
     }
 }
 
 /// Stochastic gradient descent: `w -= rate · g`; with momentum `v = momentum · v + g; w -= rate · v`, and after
-/// Nesterov `w -= rate · (g + momentum · v)`.
+/// Nesterov `w -= rate · (g + momentum · v)`. Before that, a weight decays by itself and not through the gradient:
+/// `w = (1 - rate · weight_decay) · w`.
 ///
 /// Slots: `v`, when there is momentum.
 ///
 /// Source: Sutskever, Martens, Dahl and Hinton, *On the Importance of Initialization and Momentum in Deep Learning*
-/// (2013), in the form that keeps the rate out of `v`.
+/// (2013), in the form that keeps the rate out of `v`; Loshchilov and Hutter, *Decoupled Weight Decay Regularization*
+/// (2019), algorithm 1.
 #[derive(Debug, Clone)]
 pub struct Sgd(SgdConfig);
 
@@ -65,16 +72,17 @@ impl Optimizer for Sgd {
     fn apply(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
         assert!(grads.len() == weights.len() && slots.len() == self.slots() * weights.len());
         let (rate, momentum) = (rates.learning_rate, self.0.momentum);
+        let kept = 1.0 - rate * self.0.weight_decay;
         if slots.is_empty() {
             for (w, &g) in weights.iter_mut().zip(grads) {
-                *w -= rate * g;
+                *w = kept * *w - rate * g;
             }
             return;
         }
         let (of_grad, of_velocity) = if self.0.nesterov { (1.0, momentum) } else { (0.0, 1.0) };
         for ((w, &g), v) in weights.iter_mut().zip(grads).zip(slots) {
             *v = flush(momentum * *v + g);
-            *w -= rate * (of_grad * g + of_velocity * *v);
+            *w = kept * *w - rate * (of_grad * g + of_velocity * *v);
         }
     }
 }
@@ -109,14 +117,26 @@ mod tests {
     }
 
     #[test]
+    fn weights_decay_apart_from_the_momentum() {
+        check(SgdConfig { weight_decay: 0.5, ..config(0.0, false) }, &[0.0, 1.0], &[0.75, 0.0625]);
+        check(SgdConfig { weight_decay: 0.5, ..config(0.5, false) }, &[1.0, 0.0], &[0.25, -0.0625]);
+    }
+
+    #[test]
     fn it_keeps_the_contract() {
         contract::run_all(&config(0.0, false).build().unwrap());
         contract::run_all(&config(0.75, false).build().unwrap());
         contract::run_all(&config(0.75, true).build().unwrap());
+        contract::run_all(&SgdConfig { weight_decay: 1e-3, ..config(0.75, true) }.build().unwrap());
     }
 
     #[test]
     fn momentum_of_one_is_refused() {
         assert!(config(1.0, false).build().is_err());
+    }
+
+    #[test]
+    fn a_decay_that_would_turn_the_sign_is_refused() {
+        assert!(SgdConfig { weight_decay: 2.0, ..config(0.0, false) }.build().is_err());
     }
 }
