@@ -9,9 +9,7 @@ use std::hint::black_box;
 use std::time::Instant;
 use trainyard_features::{Batch, CategoricalFeature, ColumnType, Encoding, Features, NumericFeature, Schema};
 use trainyard_graph::{Activation, Ragged};
-use trainyard_model::{
-    Architecture, Binary, Bundle, Dnn, Head, Linear, Predictor, TrainingArchitecture, WIDE,
-};
+use trainyard_model::{Architecture, Binary, Bundle, Dnn, Head, Linear, Predictor, TrainingArchitecture, WIDE};
 use trainyard_nn::optim::{AdagradConfig, FtrlConfig};
 use trainyard_nn::{Loss, MAIN_GROUP, OptimizerConfig};
 use trainyard_store::{Gradients, Keys, MemoryStore, ParamStore, Params, StoreConfig};
@@ -28,16 +26,11 @@ fn encoding(numeric: usize, categorical: usize, buckets: u64) -> Encoding {
 }
 
 fn dnn() -> Dnn {
-    Dnn {
-        hidden_units: vec![256, 128, 64],
-        activation: Activation::Relu,
-        embedding_dim: Some(16),
-        ..Dnn::default()
-    }
+    Dnn { hidden_units: vec![256, 128, 64], activation: Activation::Relu, embedding_dim: Some(16), ..Dnn::default() }
 }
 
 fn head() -> Binary {
-    Binary::new(Loss::BinaryCrossEntropy, vec!["no".to_owned(), "yes".to_owned()])
+    Binary::new(Loss::BINARY_CROSS_ENTROPY, vec!["no".to_owned(), "yes".to_owned()])
 }
 
 fn store(group: &str, optimizer: OptimizerConfig) -> StoreConfig {

@@ -3,6 +3,7 @@
 use super::{Optimizer, Rates};
 use crate::{Result, Schedule, error::Settings};
 use serde::{Deserialize, Serialize};
+use trainyard_graph::simd;
 
 /// Settings of [`Adagrad`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +56,18 @@ impl AdagradConfig {
 #[derive(Debug, Clone)]
 pub struct Adagrad(AdagradConfig);
 
+impl Adagrad {
+    #[inline(always)]
+    fn pass(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
+        let (rate, epsilon) = (rates.learning_rate, self.0.epsilon);
+        let kept = 1.0 - rate * self.0.weight_decay;
+        for ((w, &g), a) in weights.iter_mut().zip(grads).zip(slots) {
+            *a += g * g;
+            *w = kept * *w - rate * g / (a.sqrt() + epsilon);
+        }
+    }
+}
+
 impl Optimizer for Adagrad {
     fn slots(&self) -> usize {
         1
@@ -70,12 +83,10 @@ impl Optimizer for Adagrad {
 
     fn apply(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
         assert!(grads.len() == weights.len() && slots.len() == weights.len());
-        let (rate, epsilon) = (rates.learning_rate, self.0.epsilon);
-        let kept = 1.0 - rate * self.0.weight_decay;
-        for ((w, &g), a) in weights.iter_mut().zip(grads).zip(slots) {
-            *a += g * g;
-            *w = kept * *w - rate * g / (a.sqrt() + epsilon);
-        }
+        simd::vectorize(
+            #[inline(always)]
+            || self.pass(rates, weights, grads, slots),
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Optimizer, Rates, flush::flush};
 use crate::{Result, Schedule, error::Settings};
 use serde::{Deserialize, Serialize};
+use trainyard_graph::simd;
 
 /// Settings of [`Adam`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,11 +101,16 @@ impl Moments {
         let (rate, second, kept) = (rates.learning_rate * rates.first, rates.second, 1.0 - decay);
         let (new_1, new_2) = (1.0 - beta_1, 1.0 - beta_2);
         let (first_moments, second_moments) = slots.split_at_mut(weights.len());
-        for (((w, &g), m), v) in weights.iter_mut().zip(grads).zip(first_moments).zip(second_moments) {
-            *m = flush(beta_1 * *m + new_1 * g);
-            *v = flush(beta_2 * *v + new_2 * (g * g));
-            *w = kept * *w - rate * *m / ((*v * second).sqrt() + epsilon);
-        }
+        simd::vectorize(
+            #[inline(always)]
+            || {
+                for (((w, &g), m), v) in weights.iter_mut().zip(grads).zip(first_moments).zip(second_moments) {
+                    *m = flush(beta_1 * *m + new_1 * g);
+                    *v = flush(beta_2 * *v + new_2 * (g * g));
+                    *w = kept * *w - rate * *m / ((*v * second).sqrt() + epsilon);
+                }
+            },
+        );
     }
 }
 

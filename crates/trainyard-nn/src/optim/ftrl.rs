@@ -3,6 +3,7 @@
 use super::{Optimizer, Rates};
 use crate::{Result, error::Settings};
 use serde::{Deserialize, Serialize};
+use trainyard_graph::simd;
 
 /// Settings of [`Ftrl`].
 ///
@@ -87,7 +88,10 @@ impl Optimizer for Ftrl {
         let power = -self.0.learning_rate_power;
         // The root has an instruction; a general power is a call, and several times as slow.
         if power == 0.5 {
-            self.pass(rates, f32::sqrt, weights, grads, slots);
+            simd::vectorize(
+                #[inline(always)]
+                || self.pass(rates, f32::sqrt, weights, grads, slots),
+            );
         } else {
             self.pass(rates, |n| n.powf(power), weights, grads, slots);
         }

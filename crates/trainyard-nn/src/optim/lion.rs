@@ -3,6 +3,7 @@
 use super::{Optimizer, Rates, flush::flush};
 use crate::{Result, Schedule, error::Settings};
 use serde::{Deserialize, Serialize};
+use trainyard_graph::simd;
 
 /// Settings of [`Lion`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +56,19 @@ impl LionConfig {
 #[derive(Debug, Clone)]
 pub struct Lion(LionConfig);
 
+impl Lion {
+    #[inline(always)]
+    fn pass(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
+        let LionConfig { beta_1, beta_2, weight_decay, .. } = self.0;
+        let (rate, kept) = (rates.learning_rate, 1.0 - rates.learning_rate * weight_decay);
+        let (new_1, new_2) = (1.0 - beta_1, 1.0 - beta_2);
+        for ((w, &g), m) in weights.iter_mut().zip(grads).zip(slots) {
+            *w = kept * *w - rate * sign(beta_1 * *m + new_1 * g);
+            *m = flush(beta_2 * *m + new_2 * g);
+        }
+    }
+}
+
 impl Optimizer for Lion {
     fn slots(&self) -> usize {
         1
@@ -70,13 +84,10 @@ impl Optimizer for Lion {
 
     fn apply(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
         assert!(grads.len() == weights.len() && slots.len() == weights.len());
-        let LionConfig { beta_1, beta_2, weight_decay, .. } = self.0;
-        let (rate, kept) = (rates.learning_rate, 1.0 - rates.learning_rate * weight_decay);
-        let (new_1, new_2) = (1.0 - beta_1, 1.0 - beta_2);
-        for ((w, &g), m) in weights.iter_mut().zip(grads).zip(slots) {
-            *w = kept * *w - rate * sign(beta_1 * *m + new_1 * g);
-            *m = flush(beta_2 * *m + new_2 * g);
-        }
+        simd::vectorize(
+            #[inline(always)]
+            || self.pass(rates, weights, grads, slots),
+        );
     }
 }
 

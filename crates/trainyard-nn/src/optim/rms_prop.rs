@@ -3,6 +3,7 @@
 use super::{Optimizer, Rates, flush::flush};
 use crate::{Result, Schedule, error::Settings};
 use serde::{Deserialize, Serialize};
+use trainyard_graph::simd;
 
 /// Settings of [`RmsProp`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,21 +59,9 @@ impl RmsPropConfig {
 #[derive(Debug, Clone)]
 pub struct RmsProp(RmsPropConfig);
 
-impl Optimizer for RmsProp {
-    fn slots(&self) -> usize {
-        1 + usize::from(self.0.momentum > 0.0)
-    }
-
-    fn initial_slot(&self, _slot: usize) -> f32 {
-        0.0
-    }
-
-    fn rates(&self, step: u64) -> Rates {
-        Rates::plain(self.0.schedule.rate(self.0.learning_rate, step))
-    }
-
-    fn apply(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
-        assert!(grads.len() == weights.len() && slots.len() == self.slots() * weights.len());
+impl RmsProp {
+    #[inline(always)]
+    fn pass(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
         let RmsPropConfig { rho, momentum, epsilon, weight_decay, .. } = self.0;
         let (rate, new) = (rates.learning_rate, 1.0 - rho);
         let kept = 1.0 - rate * weight_decay;
@@ -89,6 +78,28 @@ impl Optimizer for RmsProp {
             *v = flush(momentum * *v + g / (a.sqrt() + epsilon));
             *w = kept * *w - rate * *v;
         }
+    }
+}
+
+impl Optimizer for RmsProp {
+    fn slots(&self) -> usize {
+        1 + usize::from(self.0.momentum > 0.0)
+    }
+
+    fn initial_slot(&self, _slot: usize) -> f32 {
+        0.0
+    }
+
+    fn rates(&self, step: u64) -> Rates {
+        Rates::plain(self.0.schedule.rate(self.0.learning_rate, step))
+    }
+
+    fn apply(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
+        assert!(grads.len() == weights.len() && slots.len() == self.slots() * weights.len());
+        simd::vectorize(
+            #[inline(always)]
+            || self.pass(rates, weights, grads, slots),
+        );
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Optimizer, Rates, flush::flush};
 use crate::{Result, Schedule, error::Settings};
 use serde::{Deserialize, Serialize};
+use trainyard_graph::simd;
 
 /// Settings of [`Sgd`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +57,25 @@ impl SgdConfig {
 #[derive(Debug, Clone)]
 pub struct Sgd(SgdConfig);
 
+impl Sgd {
+    #[inline(always)]
+    fn pass(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
+        let (rate, momentum) = (rates.learning_rate, self.0.momentum);
+        let kept = 1.0 - rate * self.0.weight_decay;
+        if slots.is_empty() {
+            for (w, &g) in weights.iter_mut().zip(grads) {
+                *w = kept * *w - rate * g;
+            }
+            return;
+        }
+        let (of_grad, of_velocity) = if self.0.nesterov { (1.0, momentum) } else { (0.0, 1.0) };
+        for ((w, &g), v) in weights.iter_mut().zip(grads).zip(slots) {
+            *v = flush(momentum * *v + g);
+            *w = kept * *w - rate * (of_grad * g + of_velocity * *v);
+        }
+    }
+}
+
 impl Optimizer for Sgd {
     fn slots(&self) -> usize {
         usize::from(self.0.momentum > 0.0)
@@ -71,19 +91,10 @@ impl Optimizer for Sgd {
 
     fn apply(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
         assert!(grads.len() == weights.len() && slots.len() == self.slots() * weights.len());
-        let (rate, momentum) = (rates.learning_rate, self.0.momentum);
-        let kept = 1.0 - rate * self.0.weight_decay;
-        if slots.is_empty() {
-            for (w, &g) in weights.iter_mut().zip(grads) {
-                *w = kept * *w - rate * g;
-            }
-            return;
-        }
-        let (of_grad, of_velocity) = if self.0.nesterov { (1.0, momentum) } else { (0.0, 1.0) };
-        for ((w, &g), v) in weights.iter_mut().zip(grads).zip(slots) {
-            *v = flush(momentum * *v + g);
-            *w = kept * *w - rate * (of_grad * g + of_velocity * *v);
-        }
+        simd::vectorize(
+            #[inline(always)]
+            || self.pass(rates, weights, grads, slots),
+        );
     }
 }
 

@@ -100,7 +100,8 @@ impl Plan {
     /// which a micro-batch reads too. It depends on the graph alone.
     pub(super) fn suited(graph: &Graph, outputs: &[NodeId], most: usize) -> Result<Self> {
         let largest = Self::new(graph, outputs, most)?;
-        let params: usize = largest.slots.iter().filter(|slot| slot.kind == InputKind::Param).map(|slot| slot.row_len).sum();
+        let params: usize =
+            largest.slots.iter().filter(|slot| slot.kind == InputKind::Param).map(|slot| slot.row_len).sum();
         let rows = CACHED.max(params) / largest.arena_len.div_ceil(most).max(1);
         match 1 << rows.max(MICRO_BATCH_MIN).ilog2() {
             rows if rows >= most => Ok(largest),
