@@ -32,6 +32,7 @@
 
 pub mod check;
 mod device;
+mod erf;
 mod error;
 mod exact_sum;
 mod gradient;

@@ -3,6 +3,7 @@
 //! To add one: a file here, a variant of [`Op`], and an arm wherever the compiler then asks for it.
 
 mod activate;
+mod activation_text;
 mod affine;
 mod binary;
 mod broadcast_to;
