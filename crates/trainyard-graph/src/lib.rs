@@ -51,4 +51,4 @@ pub use gradient::gradients;
 pub use graph::{Graph, Node, NodeId};
 pub use op::{Activation, Combiner, Op};
 pub use ragged::Ragged;
-pub use shape::{Dim, Shape};
+pub use shape::{Dim, Shape, Split};

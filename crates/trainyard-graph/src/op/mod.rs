@@ -12,9 +12,12 @@ mod constant;
 mod dense;
 mod dropout;
 mod embedding_bag;
+mod gather;
 mod input;
 mod matmul;
 mod pad;
+mod pow;
+mod reduce;
 mod reshape;
 mod sigmoid_cross_entropy;
 mod slice;
@@ -33,9 +36,12 @@ pub use constant::Constant;
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding_bag::{Combiner, EmbeddingBag, EmbeddingBagGrad};
+pub use gather::{Gather, GatherGrad};
 pub use input::{Input, InputKind};
 pub use matmul::MatMul;
 pub use pad::Pad;
+pub use pow::Pow;
+pub use reduce::{Reduce, ReduceGrad, ReduceKind};
 pub use reshape::Reshape;
 pub use sigmoid_cross_entropy::SigmoidCrossEntropy;
 pub use slice::Slice;
@@ -104,7 +110,7 @@ pub enum Op {
     ActivateGrad(ActivateGrad),
     /// `scale·x + shift`.
     Affine(Affine),
-    /// Sum, difference, product or quotient.
+    /// Sum, difference, product, quotient, maximum, minimum or comparison.
     Binary(Binary),
     /// Repetition along axes.
     BroadcastTo(BroadcastTo),
@@ -118,10 +124,20 @@ pub enum Op {
     EmbeddingBag(EmbeddingBag),
     /// Its gradient.
     EmbeddingBagGrad(EmbeddingBagGrad),
+    /// Chosen places of an axis.
+    Gather(Gather),
+    /// Its gradient.
+    GatherGrad(GatherGrad),
     /// Product of matrices.
     MatMul(MatMul),
     /// Zeros on both sides of the last axis.
     Pad(Pad),
+    /// A power.
+    Pow(Pow),
+    /// Maximum or minimum along an axis.
+    Reduce(Reduce),
+    /// Its gradient.
+    ReduceGrad(ReduceGrad),
     /// Other axes over the same numbers.
     Reshape(Reshape),
     /// Cross-entropy of two classes.
@@ -157,8 +173,13 @@ impl Op {
             Self::Dropout(op) => op,
             Self::EmbeddingBag(op) => op,
             Self::EmbeddingBagGrad(op) => op,
+            Self::Gather(op) => op,
+            Self::GatherGrad(op) => op,
             Self::MatMul(op) => op,
             Self::Pad(op) => op,
+            Self::Pow(op) => op,
+            Self::Reduce(op) => op,
+            Self::ReduceGrad(op) => op,
             Self::Reshape(op) => op,
             Self::SigmoidCrossEntropy(op) => op,
             Self::Slice(op) => op,
