@@ -5,6 +5,7 @@
 mod activate;
 mod activation_text;
 mod affine;
+mod average_pool;
 mod binary;
 mod broadcast_to;
 mod concat;
@@ -15,7 +16,9 @@ mod embedding_bag;
 mod gather;
 mod input;
 mod matmul;
+mod max_pool;
 mod pad;
+mod pooling;
 mod pow;
 mod reduce;
 mod reshape;
@@ -29,6 +32,7 @@ mod unary;
 
 pub use activate::{Activate, ActivateGrad, Activation};
 pub use affine::Affine;
+pub use average_pool::{AveragePool, AveragePoolGrad};
 pub use binary::{Binary, BinaryKind};
 pub use broadcast_to::BroadcastTo;
 pub use concat::Concat;
@@ -39,7 +43,9 @@ pub use embedding_bag::{Combiner, EmbeddingBag, EmbeddingBagGrad};
 pub use gather::{Gather, GatherGrad};
 pub use input::{Input, InputKind};
 pub use matmul::MatMul;
+pub use max_pool::{MaxPool, MaxPoolGrad};
 pub use pad::Pad;
+pub use pooling::{Padding, Pooling};
 pub use pow::Pow;
 pub use reduce::{Reduce, ReduceGrad, ReduceKind};
 pub use reshape::Reshape;
@@ -110,6 +116,10 @@ pub enum Op {
     ActivateGrad(ActivateGrad),
     /// `scale·x + shift`.
     Affine(Affine),
+    /// Means of windows.
+    AveragePool(AveragePool),
+    /// Its gradient.
+    AveragePoolGrad(AveragePoolGrad),
     /// Sum, difference, product, quotient, maximum, minimum or comparison.
     Binary(Binary),
     /// Repetition along axes.
@@ -130,6 +140,10 @@ pub enum Op {
     GatherGrad(GatherGrad),
     /// Product of matrices.
     MatMul(MatMul),
+    /// Largest numbers of windows.
+    MaxPool(MaxPool),
+    /// Its gradient.
+    MaxPoolGrad(MaxPoolGrad),
     /// Zeros on both sides of the last axis.
     Pad(Pad),
     /// A power.
@@ -166,6 +180,8 @@ impl Op {
             Self::Activate(op) => op,
             Self::ActivateGrad(op) => op,
             Self::Affine(op) => op,
+            Self::AveragePool(op) => op,
+            Self::AveragePoolGrad(op) => op,
             Self::Binary(op) => op,
             Self::BroadcastTo(op) => op,
             Self::Concat(op) => op,
@@ -176,6 +192,8 @@ impl Op {
             Self::Gather(op) => op,
             Self::GatherGrad(op) => op,
             Self::MatMul(op) => op,
+            Self::MaxPool(op) => op,
+            Self::MaxPoolGrad(op) => op,
             Self::Pad(op) => op,
             Self::Pow(op) => op,
             Self::Reduce(op) => op,

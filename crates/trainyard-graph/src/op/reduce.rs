@@ -203,32 +203,32 @@ impl Operation for ReduceGrad {
         if upstream.is_empty() {
             return;
         }
-        let rest = &mut call.scratch[..inner];
+        let left = &mut call.scratch[..inner];
         let blocks = call.output.chunks_exact_mut(size * inner).zip(x.chunks_exact(size * inner));
         let values = upstream.chunks_exact(inner).zip(y.chunks_exact(inner));
-        for ((gradient, x), (upstream, y)) in blocks.zip(values) {
-            rest.copy_from_slice(upstream);
-            for (gradient, x) in gradient.chunks_exact_mut(inner).zip(x.chunks_exact(inner)) {
-                gradient.fill(0.0);
-                hand_over(gradient, rest, x, y);
-            }
-        }
+        simd::vectorize(
+            #[inline(always)]
+            || {
+                for ((gradient, x), (upstream, y)) in blocks.zip(values) {
+                    left.copy_from_slice(upstream);
+                    gradient.fill(0.0);
+                    for (gradient, x) in gradient.chunks_exact_mut(inner).zip(x.chunks_exact(inner)) {
+                        hand_over(gradient, left, x, y);
+                    }
+                }
+            },
+        );
     }
 }
 
 /// Adds to the gradient of each `x` that is `y` what is left of the upstream gradient, and leaves nothing to later ones.
-#[inline]
+#[inline(always)]
 pub(super) fn hand_over(gradient: &mut [f32], left: &mut [f32], x: &[f32], y: &[f32]) {
-    simd::vectorize(
-        #[inline(always)]
-        || {
-            for (((g, left), x), y) in gradient.iter_mut().zip(left).zip(x).zip(y) {
-                let is_it = x == y;
-                *g += if is_it { *left } else { 0.0 };
-                *left = if is_it { 0.0 } else { *left };
-            }
-        },
-    );
+    for (((g, left), x), y) in gradient.iter_mut().zip(left).zip(x).zip(y) {
+        let is_it = x == y;
+        *g += if is_it { *left } else { 0.0 };
+        *left = if is_it { 0.0 } else { *left };
+    }
 }
 
 #[cfg(test)]
