@@ -15,6 +15,7 @@ mod dropout;
 mod embedding_bag;
 mod gather;
 mod input;
+mod layer_norm;
 mod matmul;
 mod max_pool;
 mod pad;
@@ -42,6 +43,7 @@ pub use dropout::Dropout;
 pub use embedding_bag::{Combiner, EmbeddingBag, EmbeddingBagGrad};
 pub use gather::{Gather, GatherGrad};
 pub use input::{Input, InputKind};
+pub use layer_norm::{LayerNorm, LayerNormGrad, LayerNormScaleGrad};
 pub use matmul::MatMul;
 pub use max_pool::{MaxPool, MaxPoolGrad};
 pub use pad::Pad;
@@ -138,6 +140,12 @@ pub enum Op {
     Gather(Gather),
     /// Its gradient.
     GatherGrad(GatherGrad),
+    /// Normalisation of each row.
+    LayerNorm(LayerNorm),
+    /// Its gradient.
+    LayerNormGrad(LayerNormGrad),
+    /// Its gradient for the scale.
+    LayerNormScaleGrad(LayerNormScaleGrad),
     /// Product of matrices.
     MatMul(MatMul),
     /// Largest numbers of windows.
@@ -191,6 +199,9 @@ impl Op {
             Self::EmbeddingBagGrad(op) => op,
             Self::Gather(op) => op,
             Self::GatherGrad(op) => op,
+            Self::LayerNorm(op) => op,
+            Self::LayerNormGrad(op) => op,
+            Self::LayerNormScaleGrad(op) => op,
             Self::MatMul(op) => op,
             Self::MaxPool(op) => op,
             Self::MaxPoolGrad(op) => op,
