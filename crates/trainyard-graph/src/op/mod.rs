@@ -6,6 +6,7 @@ mod activate;
 mod activation_text;
 mod affine;
 mod average_pool;
+mod batch_norm;
 mod binary;
 mod broadcast_to;
 mod concat;
@@ -34,6 +35,7 @@ mod unary;
 pub use activate::{Activate, ActivateGrad, Activation};
 pub use affine::Affine;
 pub use average_pool::{AveragePool, AveragePoolGrad};
+pub use batch_norm::{BatchNorm, BatchNormGrad, BatchNormParams, BatchNormScaleGrad, Statistic, StatisticShift};
 pub use binary::{Binary, BinaryKind};
 pub use broadcast_to::BroadcastTo;
 pub use concat::Concat;
@@ -122,6 +124,12 @@ pub enum Op {
     AveragePool(AveragePool),
     /// Its gradient.
     AveragePoolGrad(AveragePoolGrad),
+    /// Normalisation of each channel.
+    BatchNorm(BatchNorm),
+    /// Its gradient.
+    BatchNormGrad(BatchNormGrad),
+    /// Its gradient for the scale.
+    BatchNormScaleGrad(BatchNormScaleGrad),
     /// Sum, difference, product, quotient, maximum, minimum or comparison.
     Binary(Binary),
     /// Repetition along axes.
@@ -172,6 +180,8 @@ pub enum Op {
     SoftmaxCrossEntropy(SoftmaxCrossEntropy),
     /// Its gradient.
     SoftmaxCrossEntropyGrad(SoftmaxCrossEntropyGrad),
+    /// What moves a moving statistic.
+    StatisticShift(StatisticShift),
     /// Sum along axes.
     SumTo(SumTo),
     /// Axes in another order.
@@ -190,6 +200,9 @@ impl Op {
             Self::Affine(op) => op,
             Self::AveragePool(op) => op,
             Self::AveragePoolGrad(op) => op,
+            Self::BatchNorm(op) => op,
+            Self::BatchNormGrad(op) => op,
+            Self::BatchNormScaleGrad(op) => op,
             Self::Binary(op) => op,
             Self::BroadcastTo(op) => op,
             Self::Concat(op) => op,
@@ -215,6 +228,7 @@ impl Op {
             Self::Softmax(op) => op,
             Self::SoftmaxCrossEntropy(op) => op,
             Self::SoftmaxCrossEntropyGrad(op) => op,
+            Self::StatisticShift(op) => op,
             Self::SumTo(op) => op,
             Self::Transpose(op) => op,
             Self::Unary(op) => op,

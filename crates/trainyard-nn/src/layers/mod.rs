@@ -4,6 +4,7 @@
 //! parameters to the list. A layer has no values of its own; they live in a store.
 
 mod average_pool;
+mod batch_norm;
 mod cross;
 mod dense;
 mod dropout;
@@ -18,6 +19,7 @@ mod mlp;
 mod testing;
 
 pub use average_pool::{AveragePool1d, AveragePool2d};
+pub use batch_norm::BatchNorm;
 pub use cross::Cross;
 pub use dense::Dense;
 pub use dropout::Dropout;
