@@ -14,16 +14,19 @@ mod constant;
 mod dense;
 mod dropout;
 mod embedding_bag;
+mod embedding_sequence;
 mod gather;
 mod input;
 mod layer_norm;
 mod matmul;
+mod max_norm;
 mod max_pool;
 mod pad;
 mod pooling;
 mod pow;
 mod reduce;
 mod reshape;
+mod sequence_mask;
 mod sigmoid_cross_entropy;
 mod slice;
 mod softmax;
@@ -43,6 +46,7 @@ pub use constant::Constant;
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding_bag::{Combiner, EmbeddingBag, EmbeddingBagGrad};
+pub use embedding_sequence::{EmbeddingSequence, EmbeddingSequenceGrad};
 pub use gather::{Gather, GatherGrad};
 pub use input::{Input, InputKind};
 pub use layer_norm::{LayerNorm, LayerNormGrad, LayerNormScaleGrad};
@@ -53,6 +57,7 @@ pub use pooling::{Padding, Pooling};
 pub use pow::Pow;
 pub use reduce::{Reduce, ReduceGrad, ReduceKind};
 pub use reshape::Reshape;
+pub use sequence_mask::SequenceMask;
 pub use sigmoid_cross_entropy::SigmoidCrossEntropy;
 pub use slice::Slice;
 pub use softmax::Softmax;
@@ -61,7 +66,7 @@ pub use sum_to::SumTo;
 pub use transpose::Transpose;
 pub use unary::{Unary, UnaryKind};
 
-use crate::device::Call;
+use crate::device::{Bag, Bags, Call};
 use crate::{Graph, NodeId, Result, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -97,9 +102,41 @@ pub(crate) trait Operation {
         None
     }
 
+    /// How it adds up over a whole batch, if it is the gradient for the rows of a table (input 0 the upstream gradient, input
+    /// 1 the ids).
+    fn rows_gradient(&self) -> Option<&dyn RowsGradient> {
+        None
+    }
+
     /// Whether a value summed over the batch may be its input `i`: a sum of parts then gives the parts' sum.
     fn is_linear_in(&self, _i: usize) -> bool {
         false
+    }
+}
+
+/// The gradient of a look-up for the rows of its table. A row is named by examples of any micro-batch, so the program adds it up
+/// at the end of a step.
+pub(crate) trait RowsGradient {
+    /// Adds to `rows`, of the table's form, what each example contributes, in the order of the examples.
+    fn accumulate(&self, rows: &mut [f32], from: &LookUps<'_>);
+}
+
+/// What a batch looked up in a table, and the gradients for it.
+pub(crate) struct LookUps<'a> {
+    /// The table's rows.
+    pub(crate) table: &'a [f32],
+    /// Length of a row.
+    pub(crate) dim: usize,
+    /// The gradient for what was looked up, example by example.
+    pub(crate) upstream: &'a [f32],
+    /// The ids of each example.
+    pub(crate) bags: Bags<'a>,
+}
+
+impl<'a> LookUps<'a> {
+    /// The ids, example by example.
+    fn bags(&self) -> impl Iterator<Item = Bag<'a>> + use<'a> {
+        self.bags.iter(0, self.bags.offsets.len())
     }
 }
 
@@ -144,6 +181,10 @@ pub enum Op {
     EmbeddingBag(EmbeddingBag),
     /// Its gradient.
     EmbeddingBagGrad(EmbeddingBagGrad),
+    /// Rows of a table, one after the other.
+    EmbeddingSequence(EmbeddingSequence),
+    /// Its gradient.
+    EmbeddingSequenceGrad(EmbeddingSequenceGrad),
     /// Chosen places of an axis.
     Gather(Gather),
     /// Its gradient.
@@ -170,6 +211,8 @@ pub enum Op {
     ReduceGrad(ReduceGrad),
     /// Other axes over the same numbers.
     Reshape(Reshape),
+    /// Which places of sequences are filled.
+    SequenceMask(SequenceMask),
     /// Cross-entropy of two classes.
     SigmoidCrossEntropy(SigmoidCrossEntropy),
     /// Part of the last axis.
@@ -191,6 +234,11 @@ pub enum Op {
 }
 
 impl Op {
+    /// Whether it reads rows of a table, its input 0, that ids name, its input 1.
+    pub fn looks_up(&self) -> bool {
+        matches!(self, Self::EmbeddingBag(_) | Self::EmbeddingSequence(_))
+    }
+
     pub(crate) fn operation(&self) -> &dyn Operation {
         match self {
             Self::Input(op) => op,
@@ -210,6 +258,8 @@ impl Op {
             Self::Dropout(op) => op,
             Self::EmbeddingBag(op) => op,
             Self::EmbeddingBagGrad(op) => op,
+            Self::EmbeddingSequence(op) => op,
+            Self::EmbeddingSequenceGrad(op) => op,
             Self::Gather(op) => op,
             Self::GatherGrad(op) => op,
             Self::LayerNorm(op) => op,
@@ -223,6 +273,7 @@ impl Op {
             Self::Reduce(op) => op,
             Self::ReduceGrad(op) => op,
             Self::Reshape(op) => op,
+            Self::SequenceMask(op) => op,
             Self::SigmoidCrossEntropy(op) => op,
             Self::Slice(op) => op,
             Self::Softmax(op) => op,

@@ -15,6 +15,7 @@ mod layer_norm;
 mod linear;
 mod max_pool;
 mod mlp;
+mod sequence_embedding;
 #[cfg(test)]
 mod testing;
 
@@ -30,6 +31,7 @@ pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use max_pool::{MaxPool1d, MaxPool2d};
 pub use mlp::Mlp;
+pub use sequence_embedding::SequenceEmbedding;
 
 use crate::{Error, Network, Result};
 use trainyard_graph::NodeId;

@@ -1,7 +1,7 @@
 //! What a program computes in which order, and where each value lives.
 
 use super::linear::{Kind, kinds};
-use crate::op::{BinaryKind, EmbeddingBagGrad, InputKind, Op};
+use crate::op::{BinaryKind, InputKind, Op};
 use crate::{Dim, Error, Graph, NodeId, Result};
 
 /// Where a value lives and how large it is.
@@ -49,11 +49,12 @@ pub(super) enum Output {
     Rows { table_slot: usize, dim: usize, bags: Vec<RowsPart> },
 }
 
-/// What one bag contributes to the gradient of a table's rows.
+/// What one look-up contributes to the gradient of a table's rows.
 #[derive(Debug)]
 pub(super) struct RowsPart {
-    pub(super) op: EmbeddingBagGrad,
+    pub(super) op: Op,
     pub(super) upstream: Value,
+    pub(super) table_slot: usize,
     pub(super) ids_slot: usize,
 }
 
@@ -269,18 +270,18 @@ impl Planner<'_> {
         let bags = self
             .bags(node)?
             .into_iter()
-            .map(|(upstream, op, ids_slot)| Ok(RowsPart { op, upstream: self.value(upstream)?, ids_slot }));
+            .map(|(upstream, op, ids_slot)| Ok(RowsPart { op, upstream: self.value(upstream)?, table_slot, ids_slot }));
         Ok(Output::Rows { table_slot, dim: self.graph.shape(node).row_len(), bags: bags.collect::<Result<_>>()? })
     }
 
-    /// The bags whose gradients are added up in `node`: for each the upstream gradient and the slot of the ids.
-    fn bags(&self, node: NodeId) -> Result<Vec<(NodeId, EmbeddingBagGrad, usize)>> {
+    /// The look-ups whose gradients are added up in `node`: for each the upstream gradient and the slot of the ids.
+    fn bags(&self, node: NodeId) -> Result<Vec<(NodeId, Op, usize)>> {
         let inputs = &self.graph.node(node).inputs;
         match &self.graph.node(node).op {
-            Op::EmbeddingBagGrad(op) => {
+            op if op.operation().rows_gradient().is_some() => {
                 let slot = self.graph.inputs().iter().position(|input| *input == inputs[1]);
                 let slot = slot.ok_or_else(|| Error::Internal("a bag without ids".to_owned()))?;
-                Ok(vec![(inputs[0], *op, slot)])
+                Ok(vec![(inputs[0], op.clone(), slot)])
             }
             _ => Ok(inputs.iter().map(|&input| self.bags(input)).collect::<Result<Vec<_>>>()?.concat()),
         }
@@ -331,16 +332,16 @@ fn last_uses(graph: &Graph, needed: &[bool]) -> Vec<usize> {
     last
 }
 
-/// Rows of tables go into bags only, and sums of bags' gradients are all that is made of them.
+/// Rows of tables are looked up only, and sums of look-ups' gradients are all that is made of them.
 fn check_tables(graph: &Graph, needed: &[bool]) -> Result<()> {
     for (id, node) in graph.nodes().filter(|(id, _)| needed[id.index()]) {
         let reads_rows = node.inputs.iter().any(|&input| graph.shape(input).table().is_some());
         let adds_rows =
             matches!(&node.op, Op::Binary(op) if op.kind == BinaryKind::Add && node.shape.table().is_some());
-        if reads_rows && !adds_rows && !matches!(node.op, Op::EmbeddingBag(_)) {
+        if reads_rows && !adds_rows && !node.op.looks_up() {
             return Err(Error::Usage {
                 what: format!("`{}` (node {}) reads the rows of a table", node.op.operation().name(), id.index()),
-                expected: "look rows up by `embedding_bag` first".to_owned(),
+                expected: "look rows up by `embedding_bag` or `embedding_sequence` first".to_owned(),
             });
         }
     }
@@ -350,9 +351,7 @@ fn check_tables(graph: &Graph, needed: &[bool]) -> Result<()> {
 fn slots(graph: &Graph, needed: &[bool]) -> Vec<Slot> {
     let slot_of = |node: NodeId| graph.inputs().iter().position(|&input| input == node);
     let describe = |&node: &NodeId| {
-        let bags = graph
-            .nodes()
-            .filter(|(id, bag)| needed[id.index()] && matches!(bag.op, Op::EmbeddingBag(_)) && bag.inputs[1] == node);
+        let bags = graph.nodes().filter(|(id, bag)| needed[id.index()] && bag.op.looks_up() && bag.inputs[1] == node);
         let input = graph.input_of(node);
         Slot {
             name: input.map_or_else(String::new, |input| input.name.clone()),
