@@ -28,7 +28,7 @@
 //! # Ok::<(), trainyard_graph::Error>(())
 //! ```
 //!
-//! This crate alone has `unsafe` code: in the memory that lanes share, and where the `gemm` crate is called.
+//! This crate alone has `unsafe` code: for vector instructions, in products of matrices, and in the memory that lanes share.
 
 pub mod check;
 mod device;
@@ -37,6 +37,7 @@ mod error;
 mod exact_sum;
 mod gradient;
 mod graph;
+mod lanes;
 mod math;
 pub mod op;
 mod ragged;
@@ -49,6 +50,7 @@ pub use error::{Error, Result};
 pub use exact_sum::ExactSum;
 pub use gradient::gradients;
 pub use graph::{Graph, Node, NodeId};
+pub use lanes::Lanes;
 pub use op::{Activation, Combiner, Op, Padding};
 pub use ragged::Ragged;
 pub use shape::{Dim, Shape, Split};

@@ -61,6 +61,24 @@ pub fn vectorize<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Replaces each number `x` by `f(x)`, vector by vector if `f` can be inlined.
+#[inline(always)]
+pub(crate) fn map(numbers: &mut [f32], f: impl Fn(f32) -> f32) {
+    vectorize(
+        #[inline(always)]
+        || numbers.iter_mut().for_each(|x| *x = f(*x)),
+    );
+}
+
+/// Replaces each number `x` by `f(x, y)` of its partner `y` in `others`, vector by vector if `f` can be inlined.
+#[inline(always)]
+pub(crate) fn zip(numbers: &mut [f32], others: &[f32], f: impl Fn(f32, f32) -> f32) {
+    vectorize(
+        #[inline(always)]
+        || numbers.iter_mut().zip(others).for_each(|(x, &y)| *x = f(*x, y)),
+    );
+}
+
 /// How many sums a sum over a row is first made of: a vector of the widest set, so that the order of additions, and with it
 /// every bit of the result, is the same at every level.
 const SUMS: usize = 16;

@@ -74,54 +74,104 @@ impl Activation {
     pub(crate) fn apply(self, values: &mut [f32]) {
         match self {
             Self::Linear => {}
-            Self::Relu => values.iter_mut().for_each(|x| *x = if *x > 0.0 { *x } else { *x * 0.0 }),
-            Self::Tanh => values.iter_mut().for_each(|x| *x = math::tanh(*x)),
-            Self::Sigmoid => values.iter_mut().for_each(|x| *x = math::sigmoid(*x)),
-            Self::Softplus => values.iter_mut().for_each(|x| *x = math::softplus(*x)),
-            Self::Elu => values.iter_mut().for_each(|x| *x = if *x > 0.0 { *x } else { math::exp(*x) - 1.0 }),
-            Self::LeakyRelu { slope } => each(values, |x| if x > 0.0 { x } else { slope * x }),
-            Self::Selu => each(values, selu),
-            Self::Gelu => each(values, gelu),
-            Self::GeluTanh => each(values, gelu_tanh),
-            Self::Silu => each(values, |x| x * math::sigmoid(x)),
+            Self::Relu => simd::map(values, relu),
+            Self::Tanh => simd::map(values, math::tanh),
+            Self::Sigmoid => simd::map(values, math::sigmoid),
+            Self::Softplus => simd::map(values, math::softplus),
+            Self::Elu => simd::map(values, elu),
+            Self::LeakyRelu { slope } => simd::map(
+                values,
+                #[inline(always)]
+                |x| if x > 0.0 { x } else { slope * x },
+            ),
+            Self::Selu => simd::map(values, selu),
+            Self::Gelu => simd::map(values, gelu),
+            Self::GeluTanh => simd::map(values, gelu_tanh),
+            Self::Silu => simd::map(
+                values,
+                #[inline(always)]
+                |x| x * math::sigmoid(x),
+            ),
         }
     }
 
     /// Multiplies each upstream gradient by the slope, from the `x` of those whose slope reads it and the `y` of the others.
     fn multiply_slope(self, upstream: &mut [f32], values: &[f32]) {
-        let mut each = |slope: fn(f32) -> f32| upstream.iter_mut().zip(values).for_each(|(g, &y)| *g *= slope(y));
         match self {
             Self::Linear => {}
-            Self::Relu => upstream.iter_mut().zip(values).for_each(|(g, &y)| *g = if y > 0.0 { *g } else { 0.0 }),
-            Self::Tanh => each(|y| 1.0 - y * y),
-            Self::Sigmoid => each(|y| y * (1.0 - y)),
-            Self::Softplus => each(|y| 1.0 - math::exp(-y)),
-            Self::Elu => each(|y| if y > 0.0 { 1.0 } else { y + 1.0 }),
-            Self::LeakyRelu { slope } => multiply(upstream, values, |y| if y > 0.0 { 1.0 } else { slope }),
-            Self::Selu => {
-                multiply(upstream, values, |y| if y > 0.0 { SELU_SCALE } else { y + SELU_SCALE * SELU_ALPHA })
-            }
-            Self::Gelu => multiply(upstream, values, gelu_slope),
-            Self::GeluTanh => multiply(upstream, values, gelu_tanh_slope),
-            Self::Silu => multiply(upstream, values, silu_slope),
+            Self::Relu => simd::zip(
+                upstream,
+                values,
+                #[inline(always)]
+                |g, y| if y > 0.0 { g } else { 0.0 },
+            ),
+            Self::Tanh => simd::zip(
+                upstream,
+                values,
+                #[inline(always)]
+                |g, y| g * (1.0 - y * y),
+            ),
+            Self::Sigmoid => simd::zip(
+                upstream,
+                values,
+                #[inline(always)]
+                |g, y| g * (y * (1.0 - y)),
+            ),
+            Self::Softplus => simd::zip(
+                upstream,
+                values,
+                #[inline(always)]
+                |g, y| g * (1.0 - math::exp(-y)),
+            ),
+            Self::Elu => simd::zip(
+                upstream,
+                values,
+                #[inline(always)]
+                |g, y| if y > 0.0 { g } else { g * (y + 1.0) },
+            ),
+            Self::LeakyRelu { slope } => simd::zip(
+                upstream,
+                values,
+                #[inline(always)]
+                |g, y| if y > 0.0 { g } else { slope * g },
+            ),
+            Self::Selu => simd::zip(
+                upstream,
+                values,
+                #[inline(always)]
+                |g, y| g * if y > 0.0 { SELU_SCALE } else { y + SELU_SCALE * SELU_ALPHA },
+            ),
+            Self::Gelu => simd::zip(
+                upstream,
+                values,
+                #[inline(always)]
+                |g, x| g * gelu_slope(x),
+            ),
+            Self::GeluTanh => simd::zip(
+                upstream,
+                values,
+                #[inline(always)]
+                |g, x| g * gelu_tanh_slope(x),
+            ),
+            Self::Silu => simd::zip(
+                upstream,
+                values,
+                #[inline(always)]
+                |g, x| g * silu_slope(x),
+            ),
         }
     }
 }
 
-/// Replaces each number by its function value.
-fn each(values: &mut [f32], f: impl Fn(f32) -> f32) {
-    simd::vectorize(
-        #[inline(always)]
-        || values.iter_mut().for_each(|x| *x = f(*x)),
-    );
+/// `max(x, 0)`, NaN for NaN.
+#[inline(always)]
+fn relu(x: f32) -> f32 {
+    if x > 0.0 { x } else { x * 0.0 }
 }
 
-/// Multiplies each gradient by the slope at its value.
-fn multiply(upstream: &mut [f32], values: &[f32], slope: impl Fn(f32) -> f32) {
-    simd::vectorize(
-        #[inline(always)]
-        || upstream.iter_mut().zip(values).for_each(|(g, &x)| *g *= slope(x)),
-    );
+#[inline(always)]
+fn elu(x: f32) -> f32 {
+    if x > 0.0 { x } else { math::exp(x) - 1.0 }
 }
 
 /// Both from the appendix of the paper.

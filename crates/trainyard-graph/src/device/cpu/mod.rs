@@ -12,7 +12,6 @@
 
 mod buffer;
 mod frame;
-mod lanes;
 mod linear;
 mod plan;
 mod program;
@@ -21,8 +20,7 @@ pub(crate) use frame::Frame;
 pub(crate) use plan::Value;
 
 use super::{Device, Program};
-use crate::{Graph, NodeId, Result};
-use lanes::Lanes;
+use crate::{Graph, Lanes, NodeId, Result};
 use plan::Plan;
 use program::CpuProgram;
 use std::sync::Arc;
@@ -31,27 +29,30 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Cpu {
     lanes: Arc<Lanes>,
-    micro_batch: usize,
+    micro_batch: Option<usize>,
 }
 
 impl Cpu {
-    /// Rows of a micro-batch unless chosen otherwise: activations of some hundred units stay in a core's second cache.
-    pub const MICRO_BATCH: usize = 128;
-
     /// The processor with `lanes` threads, at least 1, the calling one among them.
     pub fn new(lanes: usize) -> Self {
-        Self { lanes: Arc::new(Lanes::new(lanes.max(1))), micro_batch: Self::MICRO_BATCH }
+        Self::on(Arc::new(Lanes::new(lanes)))
     }
 
-    /// The same with micro-batches of `rows` rows, at least 1. Results depend on this number, within rounding.
+    /// The processor with lanes that others use too, in turn.
+    pub fn on(lanes: Arc<Lanes>) -> Self {
+        Self { lanes, micro_batch: None }
+    }
+
+    /// The same with micro-batches of `rows` rows, at least 1, instead of as many as suit the graph. Results depend on this
+    /// number, within rounding.
     #[must_use]
     pub fn with_micro_batch(self, rows: usize) -> Self {
-        Self { micro_batch: rows.max(1), ..self }
+        Self { micro_batch: Some(rows.max(1)), ..self }
     }
 
-    /// Number of lanes.
-    pub fn lanes(&self) -> usize {
-        self.lanes.len()
+    /// The lanes.
+    pub fn lanes(&self) -> &Arc<Lanes> {
+        &self.lanes
     }
 }
 
@@ -64,7 +65,10 @@ impl Default for Cpu {
 
 impl Device for Cpu {
     fn compile(&self, graph: &Graph, outputs: &[NodeId]) -> Result<Box<dyn Program>> {
-        let plan = Plan::new(graph, outputs, self.micro_batch)?;
+        let plan = match self.micro_batch {
+            Some(rows) => Plan::new(graph, outputs, rows)?,
+            None => Plan::suited(graph, outputs)?,
+        };
         Ok(Box::new(CpuProgram::new(Arc::new(plan), self.lanes.clone())))
     }
 }

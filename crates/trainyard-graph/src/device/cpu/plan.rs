@@ -90,7 +90,26 @@ pub(super) struct Plan {
     pub(super) micro_batch: usize,
 }
 
+/// Most and fewest rows of a micro-batch that is chosen here: more have nothing to gain, fewer waste the products' tiles.
+const MICRO_BATCHES: (usize, usize) = (128, 8);
+
+/// Numbers that stay in a core's second cache: 1 MiB.
+const CACHED: usize = 1 << 18;
+
 impl Plan {
+    /// A plan with micro-batches whose values stay in cache, or take no more room than the parameters, which a micro-batch
+    /// reads too. It depends on the graph alone.
+    pub(super) fn suited(graph: &Graph, outputs: &[NodeId]) -> Result<Self> {
+        let (most, fewest) = MICRO_BATCHES;
+        let largest = Self::new(graph, outputs, most)?;
+        let params: usize = largest.slots.iter().filter(|slot| slot.kind == InputKind::Param).map(|slot| slot.row_len).sum();
+        let rows = CACHED.max(params) / largest.arena_len.div_ceil(most).max(1);
+        match (1 << rows.max(1).ilog2()).clamp(fewest, most) {
+            rows if rows == most => Ok(largest),
+            rows => Self::new(graph, outputs, rows),
+        }
+    }
+
     pub(super) fn new(graph: &Graph, outputs: &[NodeId], micro_batch: usize) -> Result<Self> {
         let needed = needed(graph, outputs);
         let kinds = kinds(graph, &needed)?;
@@ -438,6 +457,19 @@ mod tests {
         }
         let last = graph.affine(y, 1.0, 1.0).unwrap();
         assert_eq!(Plan::new(&graph, &[last], 4).unwrap().arena_len, 4 * 16);
+    }
+
+    #[test]
+    fn micro_batches_suit_the_size_of_a_row_and_of_the_parameters() {
+        let rows = |width: usize, units: usize| {
+            let mut graph = Graph::new();
+            let x = graph.input("x", &[Dim::Batch, Dim::Fixed(width)]).unwrap();
+            let y = graph.relu(x).unwrap();
+            let w = graph.param("w", &[width, units]).unwrap();
+            let z = graph.matmul(y, w).unwrap();
+            Plan::suited(&graph, &[z]).unwrap().micro_batch
+        };
+        assert_eq!((rows(100, 1), rows(10_000, 1), rows(100_000, 1), rows(100_000, 40)), (128, 16, 8, 32));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Threads that wait for work: one per lane.
+//! Threads that wait for work.
 #![expect(unsafe_code, reason = "a job is borrowed by threads that outlive it")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -6,11 +6,19 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 /// A job for every lane: called with the lane's number.
-type Job<'a> = dyn Fn(usize) + Sync + 'a;
+pub(crate) type Job<'a> = dyn Fn(usize) + Sync + 'a;
 
-/// A number of lanes, of which the first is whoever calls [`run`](Self::run).
+/// Threads that wait for work, one per lane; the first lane is whoever calls.
+///
+/// Who shares work out decides what each piece is, never the number of lanes, so that results have the same bits for any.
+///
+/// ```
+/// let mut squares: Vec<u64> = (0..100).collect();
+/// trainyard_graph::Lanes::new(2).each(&mut squares, |_, x| *x *= *x);
+/// assert_eq!(squares[9], 81);
+/// ```
 #[derive(Debug)]
-pub(super) struct Lanes {
+pub struct Lanes {
     shared: Arc<Shared>,
     /// Held during a run, so that programs of several threads may share lanes.
     running: Mutex<()>,
@@ -42,7 +50,8 @@ impl std::fmt::Debug for State {
 }
 
 impl Lanes {
-    pub(super) fn new(lanes: usize) -> Self {
+    /// `lanes` of them, at least 1; fewer when the system refuses threads.
+    pub fn new(lanes: usize) -> Self {
         let shared = Arc::new(Shared::default());
         let spawn = |lane| {
             let shared = shared.clone();
@@ -53,12 +62,29 @@ impl Lanes {
         Self { shared, running: Mutex::new(()), workers }
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// Number of lanes.
+    #[expect(clippy::len_without_is_empty, reason = "there is always one")]
+    pub fn len(&self) -> usize {
         self.workers.len() + 1
     }
 
+    /// Calls `work` once for each item with its number, on whichever lane is free, in the order of the items: put large ones
+    /// first.
+    pub fn each<T: Send>(&self, items: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
+        if self.workers.is_empty() || items.len() < 2 {
+            return items.iter_mut().enumerate().for_each(|(i, item)| work(i, item));
+        }
+        let rest = Mutex::new(items.iter_mut().enumerate());
+        let next = || rest.lock().unwrap_or_else(PoisonError::into_inner).next();
+        self.run(&|_| {
+            while let Some((i, item)) = next() {
+                work(i, item);
+            }
+        });
+    }
+
     /// Calls `job` once in every lane, and returns when all are done.
-    pub(super) fn run(&self, job: &Job<'_>) {
+    pub(crate) fn run(&self, job: &Job<'_>) {
         let _running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if self.workers.is_empty() {
             return job(0);
@@ -155,6 +181,17 @@ mod tests {
                 });
             }
             assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 200));
+        }
+    }
+
+    #[test]
+    fn every_item_is_worked_on_once() {
+        for n in [1, 2, 5] {
+            for len in [0, 1, 2, 100] {
+                let mut items = vec![1; len];
+                Lanes::new(n).each(&mut items, |i, item| *item += i);
+                assert!(items.iter().enumerate().all(|(i, &item)| item == 1 + i));
+            }
         }
     }
 

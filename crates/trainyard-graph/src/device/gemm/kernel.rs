@@ -1,0 +1,266 @@
+//! The loops around the vectors: a product tile by tile.
+//!
+//! ```text
+//! for blocks of rows        (what they read of A stays in the second cache)
+//!   for blocks of the inner axis
+//!     for panels of columns   (32, 16, 8 or 4 wide)
+//!       for tiles of rows       a tile of the result stays in registers along the inner axis
+//! ```
+//!
+//! Neither A nor B is copied where B's rows are contiguous: a processor that runs one 512-bit multiply-add a cycle, or two of
+//! 256 bits, waits for arithmetic and not for its second cache. Otherwise a panel of B is copied to the stack.
+#![expect(unsafe_code, reason = "the innermost loops work on pointers")]
+
+use super::matrix::{Axis, Matrix, Target};
+use super::vector::{Four, Vector};
+use crate::simd::{self, Level};
+use std::mem::MaybeUninit;
+
+/// Longest block of the inner axis: the copy of a panel takes 64 KiB.
+const INNER: usize = 512;
+
+/// Rows of A in a block.
+const ROWS: usize = 256;
+
+/// Widest panel of columns.
+const PANEL: usize = 32;
+
+/// Numbers of a panel of B.
+type PanelCopy = [MaybeUninit<f32>; INNER * PANEL];
+
+/// A product to compute: all sizes are at least 1 and fit each other.
+pub(super) struct Product<'a> {
+    pub(super) a: Matrix<'a>,
+    pub(super) b: Matrix<'a>,
+    pub(super) out: Target<'a>,
+}
+
+/// Computes a product by the widest vectors of this processor.
+pub(super) fn compute(product: &mut Product<'_>) {
+    #[cfg(target_arch = "x86_64")]
+    match simd::level() {
+        // SAFETY: the processor has the instructions.
+        Level::Avx512 => return unsafe { compute_avx512(product) },
+        // SAFETY: as above.
+        Level::Avx2 => return unsafe { compute_avx2(product) },
+        Level::Baseline => {}
+    }
+    // SAFETY: `Four` needs no particular instructions.
+    unsafe { product.run(|panel| panel.run::<Four, Four, Four, 4>()) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw")]
+fn compute_avx512(product: &mut Product<'_>) {
+    use std::arch::x86_64::{__m128, __m256, __m512};
+    // SAFETY: the instructions are enabled in this function.
+    unsafe {
+        product.run(
+            #[inline(always)]
+            |panel| panel.run::<__m512, __m256, __m128, 8>(),
+        );
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn compute_avx2(product: &mut Product<'_>) {
+    use std::arch::x86_64::{__m128, __m256};
+    // SAFETY: the instructions are enabled in this function.
+    unsafe {
+        product.run(
+            #[inline(always)]
+            |panel| panel.run::<__m256, __m256, __m128, 6>(),
+        );
+    }
+}
+
+/// A panel of columns of the result, for a block of rows and a block of the inner axis.
+struct Panel<'a> {
+    a: &'a Matrix<'a>,
+    rows: (usize, usize),
+    inner: (usize, usize),
+    /// The block's rows of B.
+    b: *const f32,
+    b_stride: usize,
+    /// Where the panel begins in a row of the result.
+    out: *mut f32,
+    out_rows: Axis,
+    /// Columns: at most [`PANEL`].
+    width: usize,
+    adds: bool,
+}
+
+impl Product<'_> {
+    /// # Safety
+    ///
+    /// `run` may need instructions that the processor must have.
+    #[inline(always)]
+    unsafe fn run(&mut self, run: impl Fn(&Panel<'_>)) {
+        let (m, k, n) = (self.a.rows.len(), self.a.columns.len(), self.out.columns);
+        let mut copy: PanelCopy = [MaybeUninit::uninit(); INNER * PANEL];
+        for rows in blocks(m, ROWS) {
+            for inner in blocks(k, INNER) {
+                for (start, end) in blocks(n, PANEL) {
+                    let (b, b_stride) = self.panel(inner, start, end - start, &mut copy);
+                    let adds = self.out.adds || inner.0 > 0;
+                    // SAFETY: `start` is a column of the result.
+                    let out = unsafe { self.out.values.as_mut_ptr().add(start) };
+                    let (a, out_rows, width) = (&self.a, self.out.rows, end - start);
+                    run(&Panel { a, rows, inner, b, b_stride, out, out_rows, width, adds });
+                }
+            }
+        }
+    }
+
+    /// The rows `inner` of B from column `start` on: where they lie, or a copy with rows of [`PANEL`] numbers, filled up by 0
+    /// to a multiple of four.
+    #[inline(always)]
+    fn panel(&self, inner: (usize, usize), start: usize, width: usize, copy: &mut PanelCopy) -> (*const f32, usize) {
+        let b = &self.b;
+        if b.columns.is_regular() && b.columns.stride() == 1 && b.rows.is_regular() && width.is_multiple_of(4) {
+            let first = &b.values[b.rows.offset(inner.0) + start..];
+            return (first.as_ptr(), b.rows.stride());
+        }
+        let filled = width.next_multiple_of(4);
+        for (k, row) in (inner.0..inner.1).zip(copy.chunks_exact_mut(PANEL)) {
+            let from = b.rows.offset(k);
+            for (j, x) in row[..filled].iter_mut().enumerate() {
+                x.write(if j < width { b.values[from + b.columns.offset(start + j)] } else { 0.0 });
+            }
+        }
+        (copy.as_ptr().cast(), PANEL)
+    }
+}
+
+/// `0..n` in blocks of `size`, the last one shorter.
+#[inline(always)]
+fn blocks(n: usize, size: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..n).step_by(size).map(move |start| (start, (start + size).min(n)))
+}
+
+impl Panel<'_> {
+    /// Computes the panel in tiles of at most `M` rows, by wide vectors two by two, then one wide, one half and quarters.
+    #[inline(always)]
+    fn run<W: Vector, H: Vector, Q: Vector, const M: usize>(&self) {
+        let mut column = 0;
+        while column < self.width {
+            // SAFETY: a step is at most as wide as what is left of the panel, or is finished in a tile apart.
+            column += unsafe {
+                match self.width - column {
+                    left if left >= 2 * W::LANES => self.columns::<W, M, 2>(column),
+                    left if left >= W::LANES => self.columns::<W, M, 1>(column),
+                    left if left >= H::LANES => self.columns::<H, M, 1>(column),
+                    left if left >= Q::LANES => self.columns::<Q, M, 1>(column),
+                    left => self.last_columns::<Q>(column, left),
+                }
+            };
+        }
+    }
+
+    /// `N` vectors of columns; how many columns that is.
+    #[inline(always)]
+    unsafe fn columns<V: Vector, const M: usize, const N: usize>(&self, column: usize) -> usize {
+        let (mut row, end) = self.rows;
+        while row + M <= end {
+            // SAFETY: passed on from the caller; the rows are of A and of the result.
+            unsafe { self.tile::<V, M, N>(row, column) };
+            row += M;
+        }
+        while row < end {
+            // SAFETY: as above.
+            row += unsafe {
+                match end - row {
+                    4.. => self.tile::<V, 4, N>(row, column),
+                    2.. => self.tile::<V, 2, N>(row, column),
+                    _ => self.tile::<V, 1, N>(row, column),
+                }
+            };
+        }
+        N * V::LANES
+    }
+
+    /// One tile: `M` rows by `N` vectors; returns `M`.
+    #[inline(always)]
+    unsafe fn tile<V: Vector, const M: usize, const N: usize>(&self, row: usize, column: usize) -> usize {
+        let a: [*const f32; M] = std::array::from_fn(
+            #[inline(always)]
+            |i| self.a.values.as_ptr().wrapping_add(self.a.rows.offset(row + i)),
+        );
+        let out: [*mut f32; M] = std::array::from_fn(
+            #[inline(always)]
+            |i| self.out.wrapping_add(self.out_rows.offset(row + i) + column),
+        );
+        // SAFETY: `Matrix` and `Target` have checked that all their places are inside of their numbers, and the caller
+        // answers for the columns.
+        unsafe {
+            let sums = self.sums::<V, M, N>(a, self.b.add(column), out);
+            for i in 0..M {
+                for j in 0..N {
+                    sums[i][j].store(out[i].add(j * V::LANES));
+                }
+            }
+        }
+        M
+    }
+
+    /// The sums of products of `M` rows of A with `N` vectors of columns, from what is in `out` or from 0.
+    #[inline(always)]
+    unsafe fn sums<V: Vector, const M: usize, const N: usize>(
+        &self,
+        a: [*const f32; M],
+        mut b: *const f32,
+        out: [*mut f32; M],
+    ) -> [[V; N]; M] {
+        let stride = self.a.columns.stride();
+        // SAFETY: passed on from the caller.
+        unsafe {
+            let mut sums = [[V::splat(&0.0); N]; M];
+            if self.adds {
+                for i in 0..M {
+                    for j in 0..N {
+                        sums[i][j] = V::load(out[i].add(j * V::LANES));
+                    }
+                }
+            }
+            for run in self.a.columns.runs(self.inner.0, self.inner.1) {
+                let mut place = run.offset;
+                for _ in 0..run.len {
+                    let mut y = [V::splat(&0.0); N];
+                    for j in 0..N {
+                        y[j] = V::load(b.add(j * V::LANES));
+                    }
+                    for i in 0..M {
+                        let x = V::splat(a[i].add(place));
+                        for j in 0..N {
+                            sums[i][j] = sums[i][j].add_product(x, y[j]);
+                        }
+                    }
+                    place += stride;
+                    b = b.wrapping_add(self.b_stride);
+                }
+            }
+            sums
+        }
+    }
+
+    /// The last columns, fewer than a vector: B is filled up by zeros, and the result must not be written beyond.
+    #[inline(always)]
+    unsafe fn last_columns<V: Vector>(&self, column: usize, left: usize) -> usize {
+        let mut numbers = [0.0_f32; 16];
+        for row in self.rows.0..self.rows.1 {
+            // SAFETY: row and columns are of the result.
+            let out = unsafe { self.out.add(self.out_rows.offset(row) + column) };
+            // SAFETY: `left` numbers lie there, and they are fewer than those of a vector, which are fewer than 16.
+            unsafe { std::ptr::copy_nonoverlapping(out, numbers.as_mut_ptr(), left) };
+            let a = self.a.values.as_ptr().wrapping_add(self.a.rows.offset(row));
+            // SAFETY: as in `tile`, with the result in `numbers`.
+            unsafe {
+                let [[sum]] = self.sums::<V, 1, 1>([a], self.b.add(column), [numbers.as_mut_ptr()]);
+                sum.store(numbers.as_mut_ptr());
+                std::ptr::copy_nonoverlapping(numbers.as_ptr(), out, left);
+            }
+        }
+        left
+    }
+}

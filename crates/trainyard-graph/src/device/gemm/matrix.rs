@@ -1,0 +1,158 @@
+//! Matrices as views of numbers.
+
+/// Equally spaced places, nested up to three deep: place `(i, j, k)` of sizes `(.., n, m)` is number `(i·n + j)·m + k` and lies
+/// at `i·s₀ + j·s₁ + k·s₂`. One level describes the rows of a matrix; more describe the windows of a convolution.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Axis {
+    /// Size and stride, the outermost level first.
+    levels: [(usize, usize); 3],
+}
+
+/// Neighbours along an axis that are equally spaced.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Run {
+    /// Where the first lies.
+    pub(super) offset: usize,
+    pub(super) len: usize,
+}
+
+impl Axis {
+    /// `len` places, `stride` apart.
+    pub(crate) const fn new(len: usize, stride: usize) -> Self {
+        Self { levels: [(1, 0), (1, 0), (len, stride)] }
+    }
+
+    /// Places at sums of three offsets, the last running fastest: each level is a size and a stride.
+    pub(crate) const fn nested(levels: [(usize, usize); 3]) -> Self {
+        Self { levels }
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.levels[0].0 * self.levels[1].0 * self.levels[2].0
+    }
+
+    /// Distance of neighbours within a run.
+    pub(super) const fn stride(&self) -> usize {
+        self.levels[2].1
+    }
+
+    /// Whether all places are equally spaced.
+    pub(super) const fn is_regular(&self) -> bool {
+        self.levels[0].0 * self.levels[1].0 == 1
+    }
+
+    /// Where place `i` lies.
+    #[inline(always)]
+    pub(super) const fn offset(&self, i: usize) -> usize {
+        let [(_, outer), (middle_len, middle), (inner_len, inner)] = self.levels;
+        let (rest, k) = (i / inner_len, i % inner_len);
+        (rest / middle_len) * outer + (rest % middle_len) * middle + k * inner
+    }
+
+    /// Where the last place lies, and all others at or before; `None` without places.
+    fn last(&self) -> Option<usize> {
+        self.levels
+            .iter()
+            .try_fold(0_usize, |sum, &(len, stride)| sum.checked_add(len.checked_sub(1)?.checked_mul(stride)?))
+    }
+
+    /// The runs that make up the places `start..end`.
+    #[inline(always)]
+    pub(super) fn runs(self, start: usize, end: usize) -> impl Iterator<Item = Run> {
+        let inner_len = self.levels[2].0;
+        let mut next = start;
+        std::iter::from_fn(move || {
+            let len = (inner_len - next % inner_len).min(end.checked_sub(next)?);
+            let run = Run { offset: self.offset(next), len };
+            next += len;
+            (len > 0).then_some(run)
+        })
+    }
+}
+
+/// A matrix in memory: its number in row `i` and column `j` lies at the sum of what the axes say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Matrix<'a> {
+    pub(super) values: &'a [f32],
+    pub(super) rows: Axis,
+    pub(super) columns: Axis,
+}
+
+impl<'a> Matrix<'a> {
+    /// Rows of `columns` numbers each, one after the other.
+    pub(crate) fn new(values: &'a [f32], columns: usize) -> Self {
+        Self { values, rows: Axis::new(values.len() / columns, columns), columns: Axis::new(columns, 1) }
+    }
+
+    /// The numbers at these places.
+    ///
+    /// # Panics
+    ///
+    /// When a place is outside of `values`.
+    pub(crate) fn view(values: &'a [f32], rows: Axis, columns: Axis) -> Self {
+        let last =
+            rows.last().zip(columns.last()).map_or(Some(0), |(row, column)| row.checked_add(column)?.checked_add(1));
+        assert!(last.is_some_and(|len| len <= values.len()), "a view is outside of its {} numbers", values.len());
+        Self { values, rows, columns }
+    }
+
+    /// The transposed matrix, if `yes`.
+    pub(crate) fn transposed_if(self, yes: bool) -> Self {
+        if yes { Self { rows: self.columns, columns: self.rows, ..self } } else { self }
+    }
+
+    pub(super) fn at(&self, row: usize, column: usize) -> f32 {
+        self.values[self.rows.offset(row) + self.columns.offset(column)]
+    }
+}
+
+/// Where a product goes: each row's numbers lie side by side.
+#[derive(Debug)]
+pub(crate) struct Target<'a> {
+    pub(super) values: &'a mut [f32],
+    pub(super) rows: Axis,
+    pub(super) columns: usize,
+    pub(super) adds: bool,
+}
+
+impl<'a> Target<'a> {
+    /// Rows of `columns` numbers each at these places, to be overwritten, or added to if `adds`. Rows must not overlap.
+    ///
+    /// # Panics
+    ///
+    /// When a row is outside of `values`.
+    pub(crate) fn view(values: &'a mut [f32], rows: Axis, columns: usize, adds: bool) -> Self {
+        let last = rows.last().map_or(Some(0), |row| row.checked_add(columns));
+        assert!(last.is_some_and(|len| len <= values.len()), "a result is outside of its {} numbers", values.len());
+        Self { values, rows, columns, adds }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nested_places_lie_at_sums_of_offsets() {
+        let axis = Axis::nested([(2, 100), (3, 10), (4, 1)]);
+        let places: Vec<usize> = (0..axis.len()).map(|i| axis.offset(i)).collect();
+        assert_eq!(places[..9], [0, 1, 2, 3, 10, 11, 12, 13, 20]);
+        assert_eq!((places[12], axis.last()), (100, Some(123)));
+    }
+
+    #[test]
+    fn runs_cover_what_is_asked_for() {
+        let axis = Axis::nested([(1, 0), (3, 10), (4, 2)]);
+        for (start, end) in [(0, 12), (1, 3), (3, 9), (5, 5), (7, 12)] {
+            let places: Vec<usize> =
+                axis.runs(start, end).flat_map(|run| (0..run.len).map(move |i| run.offset + i * 2)).collect();
+            assert_eq!(places, (start..end).map(|i| axis.offset(i)).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "outside")]
+    fn a_view_beyond_its_numbers_is_refused() {
+        Matrix::view(&[0.0; 11], Axis::new(3, 4), Axis::new(4, 1));
+    }
+}
