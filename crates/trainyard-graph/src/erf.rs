@@ -9,26 +9,16 @@ use crate::math;
 #[inline(always)]
 pub(crate) fn erf(x: f32) -> f32 {
     let (square, size) = (x * x, x.abs());
-    let near = polynomial(
-        square,
-        [8.529_401e-5, -8.179_632e-4, 5.204_227e-3, -2.686_066_6e-2, 0.112_837_18, -0.376_126_35, 0.128_379_17],
-    );
+    let near = (8.529_401e-5 * square - 8.179_632e-4) * square + 5.204_227e-3;
+    let near = ((near * square - 2.686_066_6e-2) * square + 0.112_837_18) * square - 0.376_126_35;
+    let near = near * square + 0.128_379_17;
     let bounded = if size > 4.0 { 4.0 } else { size };
-    let low = polynomial(bounded, [1.643_063_7e-6, -4.616_386e-5, 5.975_857_5e-4, -4.762_626e-3, 2.642_763_8e-2]);
-    let far = polynomial(bounded, [low, -0.110_087_164, -0.631_823_9, -1.130_231, 3.185_396_5e-4]);
+    let far = ((1.643_063_7e-6 * bounded - 4.616_386e-5) * bounded + 5.975_857_5e-4) * bounded - 4.762_626e-3;
+    let far = ((far * bounded + 2.642_763_8e-2) * bounded - 0.110_087_164) * bounded - 0.631_823_9;
+    let far = (far * bounded - 1.130_231) * bounded + 3.185_396_5e-4;
     // Both are computed before one is chosen, as a branch would keep the loop around from being vectorised.
     let (near, far) = (near * x + x, (1.0 - math::exp(far)).copysign(x));
     if size < 0.9 { near } else { far }
-}
-
-/// The polynomial of these coefficients, that of the highest power first.
-#[inline(always)]
-fn polynomial<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
-    let mut sum = coefficients[0];
-    for coefficient in &coefficients[1..] {
-        sum = sum * x + coefficient;
-    }
-    sum
 }
 
 #[cfg(test)]
