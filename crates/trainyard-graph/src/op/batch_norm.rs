@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// Why those of the micro-batch and not of the batch? No lane waits for another, and results have the same bits for any number
 /// of lanes. It is known as ghost batch normalisation, and generalises better from large batches (Hoffer, Hubara and Soudry,
-/// *Train longer, generalize better*, 2017). A batch that leaves a single row for its last micro-batch normalises that row to
-/// the shift where there are no other axes: choose a batch size that is a multiple of the micro-batch, or smaller than one.
+/// *Train longer, generalize better*, 2017). How many rows a micro-batch has, from 8 to 128, follows from the graph, unless
+/// [`Cpu::with_micro_batch`](crate::Cpu::with_micro_batch) sets it. A batch that leaves a single row for its last micro-batch
+/// normalises that row to the shift where there are no other axes: batches of a power of two of rows leave none.
 ///
 /// Source: Ioffe and Szegedy, *Batch Normalization* (2015). The variance is the biased one, as in Keras.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -203,6 +204,10 @@ impl Operation for BatchNorm {
         3 * self.channels
     }
 
+    fn scratch_is_per_row(&self) -> bool {
+        false
+    }
+
     fn run(&self, call: &mut Call<'_>) {
         let (x, scale, shift, moving) = (call.input(0), call.input(1), call.input(2), moving(call, 3));
         if x.is_empty() {
@@ -246,6 +251,10 @@ impl Operation for BatchNormGrad {
 
     fn scratch_len(&self) -> usize {
         5 * self.norm.channels
+    }
+
+    fn scratch_is_per_row(&self) -> bool {
+        false
     }
 
     /// `(g - mean(g) - x̂·mean(g·x̂))·scale / √(σ² + ε)` in training, where the statistics depend on `x`; without the means
@@ -316,6 +325,10 @@ impl Operation for BatchNormScaleGrad {
         3 * self.norm.channels
     }
 
+    fn scratch_is_per_row(&self) -> bool {
+        false
+    }
+
     fn run(&self, call: &mut Call<'_>) {
         let (upstream, x, moving) = (call.input(0), call.input(1), moving(call, 2));
         if x.is_empty() {
@@ -356,6 +369,10 @@ impl Operation for StatisticShift {
 
     fn scratch_len(&self) -> usize {
         3 * self.channels
+    }
+
+    fn scratch_is_per_row(&self) -> bool {
+        false
     }
 
     fn run(&self, call: &mut Call<'_>) {

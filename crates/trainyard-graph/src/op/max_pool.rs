@@ -119,6 +119,10 @@ impl Operation for MaxPoolGrad {
         self.pooling.channels
     }
 
+    fn scratch_is_per_row(&self) -> bool {
+        false
+    }
+
     fn run(&self, call: &mut Call<'_>) {
         let (pooling, upstream, x, y) = (&self.pooling, call.input(0), call.input(1), call.input(2));
         call.output.fill(0.0);

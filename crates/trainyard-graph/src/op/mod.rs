@@ -97,6 +97,11 @@ pub(crate) trait Operation {
         0
     }
 
+    /// Whether [`scratch_len`](Self::scratch_len) counts for each row of a value that has rows, and not once for all of them.
+    fn scratch_is_per_row(&self) -> bool {
+        true
+    }
+
     /// Which input is ids.
     fn ids_input(&self) -> Option<usize> {
         None

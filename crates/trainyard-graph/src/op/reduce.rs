@@ -197,6 +197,10 @@ impl Operation for ReduceGrad {
         self.split.inner
     }
 
+    fn scratch_is_per_row(&self) -> bool {
+        false
+    }
+
     fn run(&self, call: &mut Call<'_>) {
         let (upstream, x, y) = (call.input(0), call.input(1), call.input(2));
         let Split { size, inner, .. } = self.split;

@@ -102,7 +102,8 @@ impl Plan {
     pub(super) fn suited(graph: &Graph, outputs: &[NodeId]) -> Result<Self> {
         let (most, fewest) = MICRO_BATCHES;
         let largest = Self::new(graph, outputs, most)?;
-        let params: usize = largest.slots.iter().filter(|slot| slot.kind == InputKind::Param).map(|slot| slot.row_len).sum();
+        let params: usize =
+            largest.slots.iter().filter(|slot| slot.kind == InputKind::Param).map(|slot| slot.row_len).sum();
         let rows = CACHED.max(params) / largest.arena_len.div_ceil(most).max(1);
         match (1 << rows.max(1).ilog2()).clamp(fewest, most) {
             rows if rows == most => Ok(largest),
@@ -228,7 +229,8 @@ impl Planner<'_> {
                 let offset = self.inherited(id, &last_use).unwrap_or_else(|| arena.take(self.len(id)));
                 self.places[id.index()] = Some(Place::Arena(offset));
             }
-            let scratch_len = self.scratch_value(id).row_len * self.rows(id);
+            let scratch = self.scratch_value(id);
+            let scratch_len = scratch.row_len * if scratch.batched { self.micro_batch } else { 1 };
             self.scratch[id.index()] = arena.take(scratch_len);
             arena.give(self.scratch[id.index()], scratch_len);
             let mut read: Vec<NodeId> = node.inputs.clone();
@@ -315,8 +317,9 @@ impl Planner<'_> {
 
     /// The memory that the operation of `node` works with.
     fn scratch_value(&self, node: NodeId) -> Value {
-        let row_len = self.graph.node(node).op.operation().scratch_len();
-        Value { place: Place::Arena(self.scratch[node.index()]), row_len, batched: self.graph.shape(node).has_batch() }
+        let operation = self.graph.node(node).op.operation();
+        let batched = operation.scratch_is_per_row() && self.graph.shape(node).has_batch();
+        Value { place: Place::Arena(self.scratch[node.index()]), row_len: operation.scratch_len(), batched }
     }
 
     /// Numbers that a value takes in the arena at most.
