@@ -14,6 +14,7 @@ pub struct Case {
     value: NodeId,
     wrt: Vec<(NodeId, Vec<f32>)>,
     feeds: FeedMap,
+    mode: Mode,
 }
 
 /// Shape and numbers of an input.
@@ -73,7 +74,7 @@ impl Case {
             .zip(&all)
             .fold(FeedMap::new(&graph, batch_rows(&all)), |map, (&node, (_, values))| map.floats(node, values));
         let wrt = nodes.iter().zip(inputs).map(|(&node, (_, values))| (node, values.to_vec())).collect();
-        Self { graph, value, wrt, feeds }
+        Self { graph, value, wrt, feeds, mode: Mode::Inference }
     }
 
     /// A function of a table of rows of `dim` numbers, and of ids.
@@ -91,7 +92,13 @@ impl Case {
         let (table, ids_node) = (graph.table("table", dim).expect("a table"), graph.ids("ids").expect("ids"));
         let value = build(&mut graph, table, ids_node).expect("a graph");
         let feeds = FeedMap::new(&graph, ids.rows()).floats(table, rows).ids(ids_node, ids);
-        Self { graph, value, wrt: vec![(table, rows.to_vec())], feeds }
+        Self { graph, value, wrt: vec![(table, rows.to_vec())], feeds, mode: Mode::Inference }
+    }
+
+    /// The same function at step 1 of training.
+    #[must_use]
+    pub fn in_training(self) -> Self {
+        Self { mode: Mode::Training { seed: 1, step: 1 }, ..self }
     }
 
     /// The function's value.
@@ -100,7 +107,7 @@ impl Case {
     ///
     /// When the program fails.
     pub fn values(&self) -> Vec<f32> {
-        run(&self.graph, &[self.value], &self.feeds, Mode::Inference).remove(0)
+        run(&self.graph, &[self.value], &self.feeds, self.mode).remove(0)
     }
 
     /// The function's value at a step of training.
@@ -118,7 +125,7 @@ impl Case {
     ///
     /// When the program fails.
     pub fn gradients(&self) -> Vec<Vec<f32>> {
-        self.gradients_of_sum(|_| 1.0, Mode::Inference)
+        self.gradients_of_sum(|_| 1.0, self.mode)
     }
 
     /// The same at a step of training.
@@ -138,7 +145,7 @@ impl Case {
     /// When they differ.
     pub fn check_gradients(&self) {
         let weight = |i: usize| 0.5 + random::uniform(random::stream(7, "weights"), i as u64);
-        let gradients = self.gradients_of_sum(weight, Mode::Inference);
+        let gradients = self.gradients_of_sum(weight, self.mode);
         for ((node, values), gradient) in self.wrt.iter().zip(&gradients) {
             let largest = gradient.iter().fold(1.0_f32, |max, g| max.max(g.abs()));
             for (i, slope) in gradient.iter().enumerate() {
@@ -157,7 +164,7 @@ impl Case {
             let mut shifted = values.to_vec();
             shifted[i] += shift;
             let feeds = self.feeds.clone().floats(node, &shifted);
-            let outputs = run(&self.graph, &[self.value], &feeds, Mode::Inference).remove(0);
+            let outputs = run(&self.graph, &[self.value], &feeds, self.mode).remove(0);
             let sum: f64 = outputs.iter().enumerate().map(|(i, &y)| f64::from(weight(i)) * f64::from(y)).sum();
             (sum, f64::from(shifted[i]))
         };

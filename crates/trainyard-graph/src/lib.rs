@@ -32,6 +32,7 @@
 
 pub mod check;
 mod device;
+mod erf;
 mod error;
 mod exact_sum;
 mod gradient;
@@ -50,6 +51,6 @@ pub use exact_sum::ExactSum;
 pub use gradient::gradients;
 pub use graph::{Graph, Node, NodeId};
 pub use lanes::Lanes;
-pub use op::{Activation, Combiner, Op};
+pub use op::{Activation, Combiner, Op, Padding};
 pub use ragged::Ragged;
-pub use shape::{Dim, Shape};
+pub use shape::{Dim, Shape, Split};

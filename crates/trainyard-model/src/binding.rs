@@ -6,7 +6,7 @@ use crate::{Error, Result};
 use hashbrown::HashMap;
 use trainyard_features::{Batch, Encoding};
 use trainyard_graph::op::InputKind;
-use trainyard_graph::{Bags, Feeds, Graph, Lanes, NodeId, Op};
+use trainyard_graph::{Bags, Feeds, Graph, Lanes, NodeId};
 use trainyard_nn::{ParamShape, ParamSpec};
 use trainyard_store::Keys;
 
@@ -163,7 +163,7 @@ fn slot(graph: &Graph, node: NodeId, specs: &[ParamSpec], encoding: &Encoding) -
 fn groups(graph: &Graph, slots: &[Slot]) -> Vec<Group> {
     let slot_of = |node: NodeId| graph.inputs().iter().position(|&input| input == node).map(|i| slots[i]);
     let mut groups: Vec<Group> = Vec::new();
-    for (_, node) in graph.nodes().filter(|(_, node)| matches!(node.op, Op::EmbeddingBag(_))) {
+    for (_, node) in graph.nodes().filter(|(_, node)| node.op.looks_up()) {
         let (Some(Slot::Rows(table)), Some(Slot::Ids(feature))) = (slot_of(node.inputs[0]), slot_of(node.inputs[1]))
         else {
             continue;

@@ -65,5 +65,5 @@ pub use init::Initializer;
 pub use loss::Loss;
 pub use network::Network;
 pub use optim::{Optimizer, OptimizerConfig};
-pub use param::{MAIN_GROUP, ParamShape, ParamSpec};
+pub use param::{MAIN_GROUP, ParamShape, ParamSpec, STATISTICS_GROUP};
 pub use schedule::{Decay, Schedule};

@@ -7,6 +7,10 @@ use trainyard_graph::random;
 /// The group of a parameter that names no other.
 pub const MAIN_GROUP: &str = "main";
 
+/// The group of moving statistics, such as those of batch normalisation. What stands for their gradient is how far they are
+/// from the batch's: gradient descent makes them moving averages, and no bound on gradients concerns them.
+pub const STATISTICS_GROUP: &str = "statistics";
+
 /// The shape of a parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

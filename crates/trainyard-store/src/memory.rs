@@ -1,6 +1,5 @@
 //! Parameters in the memory of this process.
 
-use crate::clip::Clipper;
 use crate::optimizers::Optimizers;
 use crate::spec::check_equal;
 use crate::state::State;
@@ -17,7 +16,8 @@ use trainyard_nn::{Clip, MAIN_GROUP, OptimizerConfig, ParamSpec};
 pub struct StoreConfig {
     /// Seed of all initial values.
     pub seed: u64,
-    /// An optimizer for each group of parameters; most models have the group `main` alone.
+    /// An optimizer for each group of parameters; most models have the group `main` alone. Moving statistics, the group
+    /// `statistics`, have gradient descent at 0.01 unless said otherwise.
     pub optimizers: BTreeMap<String, OptimizerConfig>,
     /// Bound on the gradients of a push; none by default.
     pub clip: Option<Clip>,
@@ -61,10 +61,6 @@ impl MemoryStore {
         Self { lanes, ..self }
     }
 
-    fn clipper(&self) -> Clipper {
-        Clipper::new(self.clip)
-    }
-
     fn read(&self) -> Result<RwLockReadGuard<'_, Option<State>>> {
         self.state.read().map_err(|_| poisoned())
     }
@@ -80,7 +76,7 @@ impl ParamStore for MemoryStore {
         if let Some(state) = state.as_ref() {
             return check_equal(&state.specs, specs);
         }
-        *state = Some(State::initial(specs, self.seed, &self.optimizers, self.clipper())?);
+        *state = Some(State::initial(specs, self.seed, &self.optimizers, self.clip)?);
         Ok(())
     }
 
@@ -101,7 +97,7 @@ impl ParamStore for MemoryStore {
     }
 
     fn restore(&self, snapshot: &Snapshot) -> Result<()> {
-        let restored = State::restored(snapshot, &self.optimizers, self.clipper())?;
+        let restored = State::restored(snapshot, &self.optimizers, self.clip)?;
         let mut state = self.write()?;
         if let Some(state) = state.as_ref() {
             check_equal(&state.specs, &snapshot.specs)?;
@@ -119,7 +115,7 @@ fn poisoned() -> Error {
 mod tests {
     use super::*;
     use crate::contract;
-    use trainyard_nn::{Initializer, ParamShape};
+    use trainyard_nn::{Initializer, ParamShape, STATISTICS_GROUP};
 
     fn store(config: StoreConfig) -> MemoryStore {
         MemoryStore::new(config).unwrap()
@@ -157,6 +153,21 @@ mod tests {
             store.snapshot().unwrap().tables
         };
         assert_eq!(pushed(Some(Clip::GlobalNorm(2.5)), [3.0, 4.0]), pushed(None, [1.5, 2.0]));
+    }
+
+    #[test]
+    fn moving_statistics_are_averaged_and_not_bounded() {
+        let spec = ParamSpec::new("mean", ParamShape::Dense(vec![1]), Initializer::Zeros);
+        let store = store(StoreConfig { clip: Some(Clip::Value(1.0)), ..contract::config(1) });
+        store.create(&[ParamSpec { group: STATISTICS_GROUP.into(), ..spec }]).unwrap();
+        let mut params = Params::default();
+        for _ in 0..2 {
+            store.pull(&Keys::default(), &mut params).unwrap();
+            let shift = params.dense[0][0] - 50.0;
+            store.push(&Keys::default(), &Gradients { dense: vec![vec![shift]], rows: vec![] }).unwrap();
+        }
+        store.pull(&Keys::default(), &mut params).unwrap();
+        assert!((params.dense[0][0] - 50.0 * (1.0 - 0.99 * 0.99)).abs() < 1e-5, "{:?}", params.dense);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::mem::discriminant;
 use std::sync::Arc;
-use trainyard_nn::{Optimizer, OptimizerConfig, ParamSpec};
+use trainyard_nn::optim::SgdConfig;
+use trainyard_nn::{Optimizer, OptimizerConfig, ParamSpec, STATISTICS_GROUP};
 
 /// Built optimizers by group, with the configurations that they came from.
 pub(crate) struct Optimizers {
@@ -15,7 +16,11 @@ pub(crate) struct Optimizers {
 }
 
 impl Optimizers {
-    pub(crate) fn build(configs: BTreeMap<String, OptimizerConfig>) -> Result<Self> {
+    /// Builds the optimizer of each group. Moving statistics that are not named become moving averages of momentum 0.99, that
+    /// of Keras.
+    pub(crate) fn build(mut configs: BTreeMap<String, OptimizerConfig>) -> Result<Self> {
+        let averages = OptimizerConfig::Sgd(SgdConfig { learning_rate: 0.01, ..SgdConfig::default() });
+        configs.entry(STATISTICS_GROUP.to_owned()).or_insert(averages);
         let mut built = BTreeMap::new();
         for (group, config) in &configs {
             built.insert(group.clone(), Arc::from(config.build()?));

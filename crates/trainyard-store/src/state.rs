@@ -9,7 +9,7 @@ use crate::table::Table;
 use crate::{Error, Gradients, Keys, Params, Result};
 use std::collections::HashSet;
 use trainyard_graph::Lanes;
-use trainyard_nn::ParamSpec;
+use trainyard_nn::{Clip, ParamSpec};
 
 /// Parameters and the step they are at. Each table is a value of its own, so that a parallel push can lend one to each thread.
 pub(crate) struct State {
@@ -23,7 +23,7 @@ pub(crate) struct State {
 
 impl State {
     /// All parameters as they start.
-    pub(crate) fn initial(specs: &[ParamSpec], seed: u64, optimizers: &Optimizers, clipper: Clipper) -> Result<Self> {
+    pub(crate) fn initial(specs: &[ParamSpec], seed: u64, optimizers: &Optimizers, clip: Option<Clip>) -> Result<Self> {
         check_specs(specs)?;
         let dense = specs.iter().filter(|spec| dense_dims(spec).is_some());
         let tables = specs.iter().filter(|spec| table_dim(spec).is_some());
@@ -33,12 +33,12 @@ impl State {
             seed,
             dense: dense.map(|spec| Ok(Dense::initial(spec, seed, optimizers.of(spec)?))).collect::<Result<_>>()?,
             tables: tables.map(|spec| Ok(Table::new(spec, seed, optimizers.of(spec)?))).collect::<Result<_>>()?,
-            clipper,
+            clipper: Clipper::new(clip, specs),
         })
     }
 
     /// All parameters as they were.
-    pub(crate) fn restored(snapshot: &Snapshot, optimizers: &Optimizers, clipper: Clipper) -> Result<Self> {
+    pub(crate) fn restored(snapshot: &Snapshot, optimizers: &Optimizers, clip: Option<Clip>) -> Result<Self> {
         snapshot.check()?;
         optimizers.check_kinds(snapshot)?;
         let (specs, seed) = (&snapshot.specs, snapshot.seed);
@@ -52,7 +52,7 @@ impl State {
             tables: tables
                 .map(|(spec, state)| Table::restored(spec, seed, optimizers.of(spec)?, state))
                 .collect::<Result<_>>()?,
-            clipper,
+            clipper: Clipper::new(clip, specs),
         })
     }
 

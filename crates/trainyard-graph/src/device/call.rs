@@ -49,6 +49,11 @@ impl<'a> Call<'a> {
         self.frame.first_row
     }
 
+    /// Rows of the whole batch.
+    pub(crate) fn batch_rows(&self) -> usize {
+        self.frame.feeds.rows()
+    }
+
     /// Seed and step, when random operations act.
     pub(crate) fn training(&self) -> Option<Training> {
         match self.frame.mode {

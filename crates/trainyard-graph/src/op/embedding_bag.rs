@@ -1,6 +1,7 @@
 //! Pooled rows of an embedding table.
 
-use super::{Op, Operation};
+use super::max_norm::{self, MaxNorm};
+use super::{LookUps, Op, Operation, RowsGradient};
 use crate::device::{Bag, Call};
 use crate::{Dim, Error, Graph, NodeId, Result, Shape};
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,9 @@ pub struct EmbeddingBag {
     pub combiner: Combiner,
     /// Length of a row.
     pub dim: usize,
+    /// Bound on the Euclidean length of a row: longer ones are scaled to it as they are read. Positive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_norm: MaxNorm,
 }
 
 /// The gradient for the table's rows, from that for the pooled rows (input 0) and the ids (input 1).
@@ -46,6 +50,9 @@ pub struct EmbeddingBagGrad {
     pub combiner: Combiner,
     /// Number of the table in the graph.
     pub table: u32,
+    /// The bound on rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_norm: MaxNorm,
 }
 
 impl Graph {
@@ -60,8 +67,23 @@ impl Graph {
     ///
     /// When `table` is not a table or `ids` not ids.
     pub fn embedding_bag(&mut self, table: NodeId, ids: NodeId, combiner: Combiner) -> Result<NodeId> {
+        self.embedding_bag_within(table, ids, combiner, None)
+    }
+
+    /// As [`embedding_bag`](Self::embedding_bag), with rows that are longer than `max_norm` scaled to it.
+    ///
+    /// # Errors
+    ///
+    /// When `table` is not a table, `ids` not ids, or `max_norm` not positive.
+    pub fn embedding_bag_within(
+        &mut self,
+        table: NodeId,
+        ids: NodeId,
+        combiner: Combiner,
+        max_norm: Option<f32>,
+    ) -> Result<NodeId> {
         let dim = self.shape(table).last().unwrap_or(0);
-        self.apply(Op::EmbeddingBag(EmbeddingBag { combiner, dim }), &[table, ids])
+        self.apply(Op::EmbeddingBag(EmbeddingBag { combiner, dim, max_norm }), &[table, ids])
     }
 }
 
@@ -71,6 +93,7 @@ impl Operation for EmbeddingBag {
     }
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {
+        max_norm::check(self.max_norm)?;
         match inputs {
             [table, _] if table.table().is_some() && table.last() == Some(self.dim) => {
                 Ok(Shape::new([Dim::Batch, Dim::Fixed(self.dim)]))
@@ -82,7 +105,7 @@ impl Operation for EmbeddingBag {
     fn gradient(&self, graph: &mut Graph, node: NodeId, upstream: NodeId) -> Result<Vec<Option<NodeId>>> {
         let (rows, ids) = (graph.node(node).inputs[0], graph.node(node).inputs[1]);
         let table = graph.shape(rows).table().ok_or_else(|| Error::Internal("a bag without a table".to_owned()))?;
-        let op = EmbeddingBagGrad { combiner: self.combiner, table };
+        let op = EmbeddingBagGrad { combiner: self.combiner, table, max_norm: self.max_norm };
         Ok(vec![Some(graph.apply(Op::EmbeddingBagGrad(op), &[upstream, ids])?), None])
     }
 
@@ -101,13 +124,15 @@ impl Operation for EmbeddingBag {
 impl EmbeddingBag {
     fn pool(&self, pooled: &mut [f32], bag: Bag<'_>, table: &[f32]) {
         let row = |index: u32| &table[index as usize * self.dim..(index as usize + 1) * self.dim];
-        if let ([index], None) = (bag.indices, bag.weights) {
+        if let ([index], None, None) = (bag.indices, bag.weights, self.max_norm) {
             return pooled.copy_from_slice(row(*index));
         }
         pooled.fill(0.0);
         let factor = self.combiner.factor(bag.weights());
         for (&index, weight) in bag.indices.iter().zip(bag.weights()) {
-            pooled.iter_mut().zip(row(index)).for_each(|(y, x)| *y += weight * factor * x);
+            let row = row(index);
+            let factor = weight * factor * max_norm::factor(self.max_norm, row);
+            pooled.iter_mut().zip(row).for_each(|(y, x)| *y += factor * x);
         }
     }
 }
@@ -117,7 +142,12 @@ impl Operation for EmbeddingBagGrad {
         "embedding_bag_grad"
     }
 
+    fn rows_gradient(&self) -> Option<&dyn RowsGradient> {
+        Some(self)
+    }
+
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {
+        max_norm::check(self.max_norm)?;
         match inputs {
             [pooled, _] if pooled.rank() == 2 && pooled.has_batch() => {
                 Ok(Shape::new([Dim::Rows(self.table), pooled.dims()[1]]))
@@ -135,24 +165,24 @@ impl Operation for EmbeddingBagGrad {
     }
 
     /// Nothing: the gradient of a table's rows gathers from all micro-batches, so the program adds it up at the end of a
-    /// step by [`accumulate`](Self::accumulate).
+    /// step by [`RowsGradient::accumulate`].
     fn run(&self, _call: &mut Call<'_>) {}
 }
 
-impl EmbeddingBagGrad {
-    /// Adds to `rows` what each example contributes, in the order of the examples.
-    pub(crate) fn accumulate<'a>(
-        &self,
-        rows: &mut [f32],
-        upstream: &[f32],
-        bags: impl Iterator<Item = Bag<'a>>,
-        dim: usize,
-    ) {
-        for (gradient, bag) in upstream.chunks_exact(dim).zip(bags) {
+impl RowsGradient for EmbeddingBagGrad {
+    fn accumulate(&self, rows: &mut [f32], from: &LookUps<'_>) {
+        let dim = from.dim;
+        for (gradient, bag) in from.upstream.chunks_exact(dim).zip(from.bags()) {
             let factor = self.combiner.factor(bag.weights());
             for (&index, weight) in bag.indices.iter().zip(bag.weights()) {
-                let row = &mut rows[index as usize * dim..(index as usize + 1) * dim];
-                row.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += weight * factor * g);
+                let at = index as usize * dim..(index as usize + 1) * dim;
+                max_norm::add_gradient(
+                    self.max_norm,
+                    &mut rows[at.clone()],
+                    &from.table[at],
+                    gradient,
+                    weight * factor,
+                );
             }
         }
     }
@@ -212,5 +242,23 @@ mod tests {
         check(Combiner::Sum, bags(&[&[0, 1]], Some(&[2.0, 0.5])), &[7.0, 14.0]);
         check(Combiner::Mean, bags(&[&[0, 1]], Some(&[3.0, 1.0])), &[3.25, 6.5]);
         check(Combiner::Mean, bags(&[&[0]], Some(&[0.0])), &[0.0, 0.0]);
+    }
+
+    #[test]
+    fn rows_longer_than_the_bound_are_scaled_to_it() {
+        let ids = bags(&[&[1], &[0, 1], &[]], Some(&[1.0, 1.0, 3.0]));
+        let case = Case::table(&[0.3, 0.4, 3.0, 4.0], 2, ids, |g, table, ids| {
+            g.embedding_bag_within(table, ids, Combiner::Mean, Some(1.0))
+        });
+        check::close(&case.values(), &[0.6, 0.8, 0.525, 0.7, 0.0, 0.0], 1e-6);
+        case.check_gradients();
+    }
+
+    #[test]
+    fn a_bound_of_zero_is_refused() {
+        let mut graph = Graph::new();
+        let (table, ids) = (graph.table("table", 2).unwrap(), graph.ids("ids").unwrap());
+        let error = graph.embedding_bag_within(table, ids, Combiner::Sum, Some(0.0)).unwrap_err().to_string();
+        assert!(error.contains("`max_norm`"), "{error}");
     }
 }

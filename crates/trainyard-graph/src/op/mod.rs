@@ -3,7 +3,10 @@
 //! To add one: a file here, a variant of [`Op`], and an arm wherever the compiler then asks for it.
 
 mod activate;
+mod activation_text;
 mod affine;
+mod average_pool;
+mod batch_norm;
 mod binary;
 mod broadcast_to;
 mod concat;
@@ -11,10 +14,19 @@ mod constant;
 mod dense;
 mod dropout;
 mod embedding_bag;
+mod embedding_sequence;
+mod gather;
 mod input;
+mod layer_norm;
 mod matmul;
+mod max_norm;
+mod max_pool;
 mod pad;
+mod pooling;
+mod pow;
+mod reduce;
 mod reshape;
+mod sequence_mask;
 mod sigmoid_cross_entropy;
 mod slice;
 mod softmax;
@@ -25,6 +37,8 @@ mod unary;
 
 pub use activate::{Activate, ActivateGrad, Activation};
 pub use affine::Affine;
+pub use average_pool::{AveragePool, AveragePoolGrad};
+pub use batch_norm::{BatchNorm, BatchNormGrad, BatchNormParams, BatchNormScaleGrad, Statistic, StatisticShift};
 pub use binary::{Binary, BinaryKind};
 pub use broadcast_to::BroadcastTo;
 pub use concat::Concat;
@@ -32,10 +46,18 @@ pub use constant::Constant;
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding_bag::{Combiner, EmbeddingBag, EmbeddingBagGrad};
+pub use embedding_sequence::{EmbeddingSequence, EmbeddingSequenceGrad};
+pub use gather::{Gather, GatherGrad};
 pub use input::{Input, InputKind};
+pub use layer_norm::{LayerNorm, LayerNormGrad, LayerNormScaleGrad};
 pub use matmul::MatMul;
+pub use max_pool::{MaxPool, MaxPoolGrad};
 pub use pad::Pad;
+pub use pooling::{Padding, Pooling};
+pub use pow::Pow;
+pub use reduce::{Reduce, ReduceGrad, ReduceKind};
 pub use reshape::Reshape;
+pub use sequence_mask::SequenceMask;
 pub use sigmoid_cross_entropy::SigmoidCrossEntropy;
 pub use slice::Slice;
 pub use softmax::Softmax;
@@ -44,7 +66,7 @@ pub use sum_to::SumTo;
 pub use transpose::Transpose;
 pub use unary::{Unary, UnaryKind};
 
-use crate::device::Call;
+use crate::device::{Bag, Bags, Call};
 use crate::{Graph, NodeId, Result, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -75,14 +97,51 @@ pub(crate) trait Operation {
         0
     }
 
+    /// Whether [`scratch_len`](Self::scratch_len) counts for each row of a value that has rows, and not once for all of them.
+    fn scratch_is_per_row(&self) -> bool {
+        true
+    }
+
     /// Which input is ids.
     fn ids_input(&self) -> Option<usize> {
+        None
+    }
+
+    /// How it adds up over a whole batch, if it is the gradient for the rows of a table (input 0 the upstream gradient, input
+    /// 1 the ids).
+    fn rows_gradient(&self) -> Option<&dyn RowsGradient> {
         None
     }
 
     /// Whether a value summed over the batch may be its input `i`: a sum of parts then gives the parts' sum.
     fn is_linear_in(&self, _i: usize) -> bool {
         false
+    }
+}
+
+/// The gradient of a look-up for the rows of its table. A row is named by examples of any micro-batch, so the program adds it up
+/// at the end of a step.
+pub(crate) trait RowsGradient {
+    /// Adds to `rows`, of the table's form, what each example contributes, in the order of the examples.
+    fn accumulate(&self, rows: &mut [f32], from: &LookUps<'_>);
+}
+
+/// What a batch looked up in a table, and the gradients for it.
+pub(crate) struct LookUps<'a> {
+    /// The table's rows.
+    pub(crate) table: &'a [f32],
+    /// Length of a row.
+    pub(crate) dim: usize,
+    /// The gradient for what was looked up, example by example.
+    pub(crate) upstream: &'a [f32],
+    /// The ids of each example.
+    pub(crate) bags: Bags<'a>,
+}
+
+impl<'a> LookUps<'a> {
+    /// The ids, example by example.
+    fn bags(&self) -> impl Iterator<Item = Bag<'a>> + use<'a> {
+        self.bags.iter(0, self.bags.offsets.len())
     }
 }
 
@@ -103,7 +162,17 @@ pub enum Op {
     ActivateGrad(ActivateGrad),
     /// `scale·x + shift`.
     Affine(Affine),
-    /// Sum, difference, product or quotient.
+    /// Means of windows.
+    AveragePool(AveragePool),
+    /// Its gradient.
+    AveragePoolGrad(AveragePoolGrad),
+    /// Normalisation of each channel.
+    BatchNorm(BatchNorm),
+    /// Its gradient.
+    BatchNormGrad(BatchNormGrad),
+    /// Its gradient for the scale.
+    BatchNormScaleGrad(BatchNormScaleGrad),
+    /// Sum, difference, product, quotient, maximum, minimum or comparison.
     Binary(Binary),
     /// Repetition along axes.
     BroadcastTo(BroadcastTo),
@@ -117,12 +186,38 @@ pub enum Op {
     EmbeddingBag(EmbeddingBag),
     /// Its gradient.
     EmbeddingBagGrad(EmbeddingBagGrad),
+    /// Rows of a table, one after the other.
+    EmbeddingSequence(EmbeddingSequence),
+    /// Its gradient.
+    EmbeddingSequenceGrad(EmbeddingSequenceGrad),
+    /// Chosen places of an axis.
+    Gather(Gather),
+    /// Its gradient.
+    GatherGrad(GatherGrad),
+    /// Normalisation of each row.
+    LayerNorm(LayerNorm),
+    /// Its gradient.
+    LayerNormGrad(LayerNormGrad),
+    /// Its gradient for the scale.
+    LayerNormScaleGrad(LayerNormScaleGrad),
     /// Product of matrices.
     MatMul(MatMul),
+    /// Largest numbers of windows.
+    MaxPool(MaxPool),
+    /// Its gradient.
+    MaxPoolGrad(MaxPoolGrad),
     /// Zeros on both sides of the last axis.
     Pad(Pad),
+    /// A power.
+    Pow(Pow),
+    /// Maximum or minimum along an axis.
+    Reduce(Reduce),
+    /// Its gradient.
+    ReduceGrad(ReduceGrad),
     /// Other axes over the same numbers.
     Reshape(Reshape),
+    /// Which places of sequences are filled.
+    SequenceMask(SequenceMask),
     /// Cross-entropy of two classes.
     SigmoidCrossEntropy(SigmoidCrossEntropy),
     /// Part of the last axis.
@@ -133,6 +228,8 @@ pub enum Op {
     SoftmaxCrossEntropy(SoftmaxCrossEntropy),
     /// Its gradient.
     SoftmaxCrossEntropyGrad(SoftmaxCrossEntropyGrad),
+    /// What moves a moving statistic.
+    StatisticShift(StatisticShift),
     /// Sum along axes.
     SumTo(SumTo),
     /// Axes in another order.
@@ -142,6 +239,11 @@ pub enum Op {
 }
 
 impl Op {
+    /// Whether it reads rows of a table, its input 0, that ids name, its input 1.
+    pub fn looks_up(&self) -> bool {
+        matches!(self, Self::EmbeddingBag(_) | Self::EmbeddingSequence(_))
+    }
+
     pub(crate) fn operation(&self) -> &dyn Operation {
         match self {
             Self::Input(op) => op,
@@ -149,6 +251,11 @@ impl Op {
             Self::Activate(op) => op,
             Self::ActivateGrad(op) => op,
             Self::Affine(op) => op,
+            Self::AveragePool(op) => op,
+            Self::AveragePoolGrad(op) => op,
+            Self::BatchNorm(op) => op,
+            Self::BatchNormGrad(op) => op,
+            Self::BatchNormScaleGrad(op) => op,
             Self::Binary(op) => op,
             Self::BroadcastTo(op) => op,
             Self::Concat(op) => op,
@@ -156,14 +263,28 @@ impl Op {
             Self::Dropout(op) => op,
             Self::EmbeddingBag(op) => op,
             Self::EmbeddingBagGrad(op) => op,
+            Self::EmbeddingSequence(op) => op,
+            Self::EmbeddingSequenceGrad(op) => op,
+            Self::Gather(op) => op,
+            Self::GatherGrad(op) => op,
+            Self::LayerNorm(op) => op,
+            Self::LayerNormGrad(op) => op,
+            Self::LayerNormScaleGrad(op) => op,
             Self::MatMul(op) => op,
+            Self::MaxPool(op) => op,
+            Self::MaxPoolGrad(op) => op,
             Self::Pad(op) => op,
+            Self::Pow(op) => op,
+            Self::Reduce(op) => op,
+            Self::ReduceGrad(op) => op,
             Self::Reshape(op) => op,
+            Self::SequenceMask(op) => op,
             Self::SigmoidCrossEntropy(op) => op,
             Self::Slice(op) => op,
             Self::Softmax(op) => op,
             Self::SoftmaxCrossEntropy(op) => op,
             Self::SoftmaxCrossEntropyGrad(op) => op,
+            Self::StatisticShift(op) => op,
             Self::SumTo(op) => op,
             Self::Transpose(op) => op,
             Self::Unary(op) => op,

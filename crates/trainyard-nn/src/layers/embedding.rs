@@ -14,13 +14,16 @@ pub struct Embedding {
     pub combiner: Combiner,
     /// How a row starts. Truncated normal with deviation `1 / sqrt(dim)` unless said otherwise: rows of length about 1.
     pub initializer: Initializer,
+    /// Bound on the Euclidean length of a row: longer ones are scaled to it as they are read. None unless said otherwise.
+    /// Positive.
+    pub max_norm: Option<f32>,
 }
 
 impl Embedding {
     /// An embedding of `dim` values.
     pub fn new(dim: usize) -> Self {
         let std = 1.0 / (dim.max(1) as f32).sqrt();
-        Self { dim, combiner: Combiner::Mean, initializer: Initializer::TruncatedNormal { std } }
+        Self { dim, combiner: Combiner::Mean, initializer: Initializer::TruncatedNormal { std }, max_norm: None }
     }
 
     /// Adds the layer with a table of its own.
@@ -31,7 +34,7 @@ impl Embedding {
     ///
     /// # Errors
     ///
-    /// When `ids` are not ids, `dim` is 0, or the name is taken.
+    /// When `ids` are not ids, `dim` is 0, `max_norm` is not positive, or the name is taken.
     pub fn apply(&self, network: &mut Network, name: &str, ids: NodeId) -> Result<NodeId> {
         let table = self.table(network, name)?;
         self.look_up(network, name, table, ids)
@@ -55,9 +58,10 @@ impl Embedding {
     ///
     /// # Errors
     ///
-    /// When `table` is not a table or `ids` are not ids.
+    /// When `table` is not a table, `ids` are not ids, or `max_norm` is not positive.
     pub fn look_up(&self, network: &mut Network, name: &str, table: NodeId, ids: NodeId) -> Result<NodeId> {
-        network.scope(name, |network| Ok(network.graph.embedding_bag(table, ids, self.combiner)?))
+        network
+            .scope(name, |network| Ok(network.graph.embedding_bag_within(table, ids, self.combiner, self.max_norm)?))
     }
 }
 
@@ -84,6 +88,13 @@ mod tests {
     #[test]
     fn gradients_match_finite_differences() {
         build(Combiner::Sqrtn).check_gradients();
+    }
+
+    #[test]
+    fn long_rows_may_be_bounded() {
+        let layer = Embedding { max_norm: Some(2.5), ..Embedding::new(2) };
+        let built = Built::ids(&[&[1]], |network, ids| layer.apply(network, "city", ids));
+        built.set("city/table", &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).check(&[1.5, 2.0]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 /// A micro-batch, the memory of its lane, and what is fed.
 pub(crate) struct Frame<'a> {
-    pub(super) feeds: &'a dyn Feeds,
+    pub(crate) feeds: &'a dyn Feeds,
     pub(crate) mode: Mode,
     pub(crate) first_row: usize,
     pub(crate) rows: usize,

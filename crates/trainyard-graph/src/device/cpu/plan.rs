@@ -1,7 +1,7 @@
 //! What a program computes in which order, and where each value lives.
 
 use super::linear::{Kind, kinds};
-use crate::op::{BinaryKind, EmbeddingBagGrad, InputKind, Op};
+use crate::op::{BinaryKind, InputKind, Op};
 use crate::{Dim, Error, Graph, NodeId, Result};
 
 /// Where a value lives and how large it is.
@@ -49,11 +49,12 @@ pub(super) enum Output {
     Rows { table_slot: usize, dim: usize, bags: Vec<RowsPart> },
 }
 
-/// What one bag contributes to the gradient of a table's rows.
+/// What one look-up contributes to the gradient of a table's rows.
 #[derive(Debug)]
 pub(super) struct RowsPart {
-    pub(super) op: EmbeddingBagGrad,
+    pub(super) op: Op,
     pub(super) upstream: Value,
+    pub(super) table_slot: usize,
     pub(super) ids_slot: usize,
 }
 
@@ -227,7 +228,8 @@ impl Planner<'_> {
                 let offset = self.inherited(id, &last_use).unwrap_or_else(|| arena.take(self.len(id)));
                 self.places[id.index()] = Some(Place::Arena(offset));
             }
-            let scratch_len = self.scratch_value(id).row_len * self.rows(id);
+            let scratch = self.scratch_value(id);
+            let scratch_len = scratch.row_len * if scratch.batched { self.micro_batch } else { 1 };
             self.scratch[id.index()] = arena.take(scratch_len);
             arena.give(self.scratch[id.index()], scratch_len);
             let mut read: Vec<NodeId> = node.inputs.clone();
@@ -288,18 +290,18 @@ impl Planner<'_> {
         let bags = self
             .bags(node)?
             .into_iter()
-            .map(|(upstream, op, ids_slot)| Ok(RowsPart { op, upstream: self.value(upstream)?, ids_slot }));
+            .map(|(upstream, op, ids_slot)| Ok(RowsPart { op, upstream: self.value(upstream)?, table_slot, ids_slot }));
         Ok(Output::Rows { table_slot, dim: self.graph.shape(node).row_len(), bags: bags.collect::<Result<_>>()? })
     }
 
-    /// The bags whose gradients are added up in `node`: for each the upstream gradient and the slot of the ids.
-    fn bags(&self, node: NodeId) -> Result<Vec<(NodeId, EmbeddingBagGrad, usize)>> {
+    /// The look-ups whose gradients are added up in `node`: for each the upstream gradient and the slot of the ids.
+    fn bags(&self, node: NodeId) -> Result<Vec<(NodeId, Op, usize)>> {
         let inputs = &self.graph.node(node).inputs;
         match &self.graph.node(node).op {
-            Op::EmbeddingBagGrad(op) => {
+            op if op.operation().rows_gradient().is_some() => {
                 let slot = self.graph.inputs().iter().position(|input| *input == inputs[1]);
                 let slot = slot.ok_or_else(|| Error::Internal("a bag without ids".to_owned()))?;
-                Ok(vec![(inputs[0], *op, slot)])
+                Ok(vec![(inputs[0], op.clone(), slot)])
             }
             _ => Ok(inputs.iter().map(|&input| self.bags(input)).collect::<Result<Vec<_>>>()?.concat()),
         }
@@ -314,8 +316,9 @@ impl Planner<'_> {
 
     /// The memory that the operation of `node` works with.
     fn scratch_value(&self, node: NodeId) -> Value {
-        let row_len = self.graph.node(node).op.operation().scratch_len();
-        Value { place: Place::Arena(self.scratch[node.index()]), row_len, batched: self.graph.shape(node).has_batch() }
+        let operation = self.graph.node(node).op.operation();
+        let batched = operation.scratch_is_per_row() && self.graph.shape(node).has_batch();
+        Value { place: Place::Arena(self.scratch[node.index()]), row_len: operation.scratch_len(), batched }
     }
 
     /// Numbers that a value takes in the arena at most.
@@ -350,16 +353,16 @@ fn last_uses(graph: &Graph, needed: &[bool]) -> Vec<usize> {
     last
 }
 
-/// Rows of tables go into bags only, and sums of bags' gradients are all that is made of them.
+/// Rows of tables are looked up only, and sums of look-ups' gradients are all that is made of them.
 fn check_tables(graph: &Graph, needed: &[bool]) -> Result<()> {
     for (id, node) in graph.nodes().filter(|(id, _)| needed[id.index()]) {
         let reads_rows = node.inputs.iter().any(|&input| graph.shape(input).table().is_some());
         let adds_rows =
             matches!(&node.op, Op::Binary(op) if op.kind == BinaryKind::Add && node.shape.table().is_some());
-        if reads_rows && !adds_rows && !matches!(node.op, Op::EmbeddingBag(_)) {
+        if reads_rows && !adds_rows && !node.op.looks_up() {
             return Err(Error::Usage {
                 what: format!("`{}` (node {}) reads the rows of a table", node.op.operation().name(), id.index()),
-                expected: "look rows up by `embedding_bag` first".to_owned(),
+                expected: "look rows up by `embedding_bag` or `embedding_sequence` first".to_owned(),
             });
         }
     }
@@ -369,9 +372,7 @@ fn check_tables(graph: &Graph, needed: &[bool]) -> Result<()> {
 fn slots(graph: &Graph, needed: &[bool]) -> Vec<Slot> {
     let slot_of = |node: NodeId| graph.inputs().iter().position(|&input| input == node);
     let describe = |&node: &NodeId| {
-        let bags = graph
-            .nodes()
-            .filter(|(id, bag)| needed[id.index()] && matches!(bag.op, Op::EmbeddingBag(_)) && bag.inputs[1] == node);
+        let bags = graph.nodes().filter(|(id, bag)| needed[id.index()] && bag.op.looks_up() && bag.inputs[1] == node);
         let input = graph.input_of(node);
         Slot {
             name: input.map_or_else(String::new, |input| input.name.clone()),

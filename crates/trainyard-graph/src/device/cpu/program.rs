@@ -5,7 +5,7 @@ use super::buffer::Buffer;
 use super::frame::Frame;
 use super::plan::{Output, Place, Plan, RowsPart, Slot, Value};
 use crate::device::{Bags, Feeds, Mode, Program};
-use crate::op::InputKind;
+use crate::op::{InputKind, LookUps};
 use crate::{Error, Lanes, Result, simd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -190,12 +190,11 @@ impl CpuProgram {
     fn gather_rows(&self, result: &mut [f32], dim: usize, bags: &[RowsPart], feeds: &dyn Feeds, rows: usize) {
         result.fill(0.0);
         for bag in bags {
-            bag.op.accumulate(
-                result,
-                self.all_rows(bag.upstream, feeds, rows),
-                feeds.bags(bag.ids_slot).iter(0, rows),
-                dim,
-            );
+            let (table, bags) = (feeds.floats(bag.table_slot), feeds.bags(bag.ids_slot));
+            let from = LookUps { table, dim, upstream: self.all_rows(bag.upstream, feeds, rows), bags };
+            if let Some(gradient) = bag.op.operation().rows_gradient() {
+                gradient.accumulate(result, &from);
+            }
         }
     }
 
