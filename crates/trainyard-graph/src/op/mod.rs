@@ -8,7 +8,9 @@ mod binary;
 mod broadcast_to;
 mod concat;
 mod constant;
+mod conv;
 mod dense;
+mod depthwise;
 mod dropout;
 mod embedding_bag;
 mod input;
@@ -22,6 +24,7 @@ mod softmax_cross_entropy;
 mod sum_to;
 mod transpose;
 mod unary;
+mod windows;
 
 pub use activate::{Activate, ActivateGrad, Activation};
 pub use affine::Affine;
@@ -29,6 +32,7 @@ pub use binary::{Binary, BinaryKind};
 pub use broadcast_to::BroadcastTo;
 pub use concat::Concat;
 pub use constant::Constant;
+pub use conv::{Conv, ConvInputGrad, ConvWeightsGrad};
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding_bag::{Combiner, EmbeddingBag, EmbeddingBagGrad};
@@ -43,6 +47,7 @@ pub use softmax_cross_entropy::{SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad};
 pub use sum_to::SumTo;
 pub use transpose::Transpose;
 pub use unary::{Unary, UnaryKind};
+pub use windows::{ConvPadding, ConvWindows, WindowAxis, Windows};
 
 use crate::device::Call;
 use crate::{Graph, NodeId, Result, Shape};
@@ -72,6 +77,12 @@ pub(crate) trait Operation {
     /// Numbers of memory that [`run`](Self::run) works with beside its inputs and its value, for each row of the batch if the
     /// value has rows.
     fn scratch_len(&self) -> usize {
+        0
+    }
+
+    /// The same for an operation that computes one example after the other: this much memory, however many rows there are,
+    /// instead of [`scratch_len`](Self::scratch_len).
+    fn example_scratch_len(&self) -> usize {
         0
     }
 
@@ -109,6 +120,12 @@ pub enum Op {
     BroadcastTo(BroadcastTo),
     /// Joining along the last axis.
     Concat(Concat),
+    /// A convolution.
+    Conv(Conv),
+    /// Its gradient for the input.
+    ConvInputGrad(ConvInputGrad),
+    /// Its gradient for the weights.
+    ConvWeightsGrad(ConvWeightsGrad),
     /// A dense layer.
     Dense(Dense),
     /// Random zeros in training.
@@ -152,6 +169,9 @@ impl Op {
             Self::Binary(op) => op,
             Self::BroadcastTo(op) => op,
             Self::Concat(op) => op,
+            Self::Conv(op) => op,
+            Self::ConvInputGrad(op) => op,
+            Self::ConvWeightsGrad(op) => op,
             Self::Dense(op) => op,
             Self::Dropout(op) => op,
             Self::EmbeddingBag(op) => op,

@@ -190,7 +190,7 @@ impl Planner<'_> {
         {
             let is_known =
                 |input: &NodeId| matches!(self.places[input.index()], Some(Place::Feed(_) | Place::Shared(_)));
-            let needs_scratch = node.op.operation().scratch_len() > 0;
+            let needs_scratch = self.scratch_value(id).row_len > 0;
             if self.places[id.index()].is_none() && node.inputs.iter().all(is_known) && !needs_scratch {
                 self.places[id.index()] = Some(Place::Shared(len));
                 len += self.len(id).next_multiple_of(Arena::LINE);
@@ -208,7 +208,8 @@ impl Planner<'_> {
                 let offset = self.inherited(id, &last_use).unwrap_or_else(|| arena.take(self.len(id)));
                 self.places[id.index()] = Some(Place::Arena(offset));
             }
-            let scratch_len = self.scratch_value(id).row_len * self.rows(id);
+            let scratch = self.scratch_value(id);
+            let scratch_len = scratch.row_len * if scratch.batched { self.rows(id) } else { 1 };
             self.scratch[id.index()] = arena.take(scratch_len);
             arena.give(self.scratch[id.index()], scratch_len);
             let mut read: Vec<NodeId> = node.inputs.clone();
@@ -295,8 +296,11 @@ impl Planner<'_> {
 
     /// The memory that the operation of `node` works with.
     fn scratch_value(&self, node: NodeId) -> Value {
-        let row_len = self.graph.node(node).op.operation().scratch_len();
-        Value { place: Place::Arena(self.scratch[node.index()]), row_len, batched: self.graph.shape(node).has_batch() }
+        let (op, place) = (self.graph.node(node).op.operation(), Place::Arena(self.scratch[node.index()]));
+        match op.example_scratch_len() {
+            0 => Value { place, row_len: op.scratch_len(), batched: self.graph.shape(node).has_batch() },
+            row_len => Value { place, row_len, batched: false },
+        }
     }
 
     /// Numbers that a value takes in the arena at most.
