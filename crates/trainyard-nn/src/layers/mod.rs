@@ -3,6 +3,7 @@
 //! A layer is its settings. [`apply`](Dense::apply) adds it to a [`Network`]: its operations to the graph, its
 //! parameters to the list. A layer has no values of its own; they live in a store.
 
+mod conv;
 mod cross;
 mod dense;
 mod dropout;
@@ -13,6 +14,7 @@ mod mlp;
 #[cfg(test)]
 mod testing;
 
+pub use conv::{Conv1d, Conv2d};
 pub use cross::Cross;
 pub use dense::Dense;
 pub use dropout::Dropout;
