@@ -5,7 +5,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use trainyard_graph::op::BatchNormParams;
 use trainyard_graph::{
-    Activation, Combiner, Cpu, Device, Dim, FeedMap, Graph, Mode, Padding, Program, Ragged, Result, gradients,
+    Activation, Combiner, ConvPadding, Cpu, Device, Dim, FeedMap, Graph, Mode, Padding, Program, Ragged, Result,
+    Windows, gradients,
 };
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
@@ -44,8 +45,13 @@ fn network(lanes: usize) -> Result<usize> {
     let x = graph.input("x", &[Dim::Batch, Dim::Fixed(13)])?;
     let (table, ids) = (graph.table("table", 16)?, graph.ids("ids")?);
     let pooled = graph.embedding_bag(table, ids, Combiner::Sum)?;
-    let joined = graph.concat(&[x, pooled])?;
-    let (v, c) = (graph.param("v", &[29, 29])?, graph.param("c", &[29])?);
+    let (sequence, filters) =
+        (graph.reshape(x, &[Dim::Batch, Dim::Fixed(13), Dim::Fixed(1)])?, graph.param("u", &[3, 1, 2])?);
+    let same = Windows { padding: ConvPadding::Same, ..Windows::default() };
+    let convolved = graph.conv1d(sequence, filters, None, &same, Activation::Relu)?;
+    let convolved = graph.reshape(convolved, &[Dim::Batch, Dim::Fixed(26)])?;
+    let joined = graph.concat(&[x, pooled, convolved])?;
+    let (v, c) = (graph.param("v", &[55, 29])?, graph.param("c", &[29])?);
     let hidden = graph.dense(joined, v, Some(c), Activation::Tanh)?;
     let dropped = graph.dropout(hidden, 0.1)?;
     let (w, b) = (graph.param("w", &[29, 1])?, graph.param("b", &[1])?);
@@ -53,13 +59,14 @@ fn network(lanes: usize) -> Result<usize> {
     let output = graph.add(product, b)?;
     let squares = graph.square(output)?;
     let loss = graph.sum_all(squares)?;
-    let gradients = gradients(&mut graph, loss, &[v, c, w, b, table])?;
+    let gradients = gradients(&mut graph, loss, &[v, c, w, b, filters, table])?;
     let mut program = Cpu::new(lanes).compile(&graph, &[vec![loss], gradients].concat())?;
     let feeds = FeedMap::new(&graph, 512)
         .floats(x, &[0.5; 512 * 13])
         .floats(table, &[0.1; 100 * 16])
         .ids(ids, Ragged::from_single((0..512).map(|i| i % 100).collect()))
-        .floats(v, &[0.01; 29 * 29])
+        .floats(filters, &[0.1; 6])
+        .floats(v, &[0.01; 55 * 29])
         .floats(c, &[0.0; 29])
         .floats(w, &[0.01; 29])
         .floats(b, &[0.0]);

@@ -70,6 +70,17 @@ impl Activation {
         }
     }
 
+    /// Whether another operation may apply it to its value: it then forgets the argument.
+    pub(super) fn check_fused(self) -> Result<(), String> {
+        self.check()?;
+        if self.slope_reads_argument() {
+            return Err(
+                "an activation whose slope is a function of its value; apply the others on their own".to_owned()
+            );
+        }
+        Ok(())
+    }
+
     /// Replaces each `x` by `f(x)`.
     pub(crate) fn apply(self, values: &mut [f32]) {
         match self {

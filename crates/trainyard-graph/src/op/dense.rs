@@ -51,12 +51,7 @@ impl Operation for Dense {
     }
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {
-        self.activation.check()?;
-        if self.activation.slope_reads_argument() {
-            return Err(
-                "an activation whose slope is a function of its value; apply the others on their own".to_owned()
-            );
-        }
+        self.activation.check_fused()?;
         match inputs {
             [x, w, bias]
                 if x.last() == Some(self.inputs)

@@ -11,7 +11,9 @@ mod binary;
 mod broadcast_to;
 mod concat;
 mod constant;
+mod conv;
 mod dense;
+mod depthwise;
 mod dropout;
 mod embedding_bag;
 mod embedding_sequence;
@@ -34,6 +36,7 @@ mod softmax_cross_entropy;
 mod sum_to;
 mod transpose;
 mod unary;
+mod windows;
 
 pub use activate::{Activate, ActivateGrad, Activation};
 pub use affine::Affine;
@@ -43,6 +46,7 @@ pub use binary::{Binary, BinaryKind};
 pub use broadcast_to::BroadcastTo;
 pub use concat::Concat;
 pub use constant::Constant;
+pub use conv::{Conv, ConvInputGrad, ConvWeightsGrad};
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding_bag::{Combiner, EmbeddingBag, EmbeddingBagGrad};
@@ -65,6 +69,7 @@ pub use softmax_cross_entropy::{SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad};
 pub use sum_to::SumTo;
 pub use transpose::Transpose;
 pub use unary::{Unary, UnaryKind};
+pub use windows::{ConvPadding, ConvWindows, WindowAxis, Windows};
 
 use crate::device::{Bag, Bags, Call};
 use crate::{Graph, NodeId, Result, Shape};
@@ -178,6 +183,12 @@ pub enum Op {
     BroadcastTo(BroadcastTo),
     /// Joining along the last axis.
     Concat(Concat),
+    /// A convolution.
+    Conv(Conv),
+    /// Its gradient for the input.
+    ConvInputGrad(ConvInputGrad),
+    /// Its gradient for the weights.
+    ConvWeightsGrad(ConvWeightsGrad),
     /// A dense layer.
     Dense(Dense),
     /// Random zeros in training.
@@ -259,6 +270,9 @@ impl Op {
             Self::Binary(op) => op,
             Self::BroadcastTo(op) => op,
             Self::Concat(op) => op,
+            Self::Conv(op) => op,
+            Self::ConvInputGrad(op) => op,
+            Self::ConvWeightsGrad(op) => op,
             Self::Dense(op) => op,
             Self::Dropout(op) => op,
             Self::EmbeddingBag(op) => op,

@@ -5,6 +5,7 @@
 
 mod average_pool;
 mod batch_norm;
+mod conv;
 mod cross;
 mod dense;
 mod dropout;
@@ -21,6 +22,7 @@ mod testing;
 
 pub use average_pool::{AveragePool1d, AveragePool2d};
 pub use batch_norm::BatchNorm;
+pub use conv::{Conv1d, Conv2d};
 pub use cross::Cross;
 pub use dense::Dense;
 pub use dropout::Dropout;

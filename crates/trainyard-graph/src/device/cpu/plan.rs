@@ -210,7 +210,7 @@ impl Planner<'_> {
         {
             let is_known =
                 |input: &NodeId| matches!(self.places[input.index()], Some(Place::Feed(_) | Place::Shared(_)));
-            let needs_scratch = node.op.operation().scratch_len() > 0;
+            let needs_scratch = self.scratch_value(id).row_len > 0;
             if self.places[id.index()].is_none() && node.inputs.iter().all(is_known) && !needs_scratch {
                 self.places[id.index()] = Some(Place::Shared(len));
                 len += self.len(id).next_multiple_of(Arena::LINE);

@@ -183,13 +183,13 @@ impl Panel<'_> {
     /// One tile: `M` rows by `N` vectors; returns `M`.
     #[inline(always)]
     unsafe fn tile<V: Vector, const M: usize, const N: usize>(&self, row: usize, column: usize) -> usize {
-        let a: [*const f32; M] = std::array::from_fn(
+        let a = self.a.rows.offsets::<M>(row).map(
             #[inline(always)]
-            |i| self.a.values.as_ptr().wrapping_add(self.a.rows.offset(row + i)),
+            |offset| self.a.values.as_ptr().wrapping_add(offset),
         );
-        let out: [*mut f32; M] = std::array::from_fn(
+        let out = self.out_rows.offsets::<M>(row).map(
             #[inline(always)]
-            |i| self.out.wrapping_add(self.out_rows.offset(row + i) + column),
+            |offset| self.out.wrapping_add(offset + column),
         );
         // SAFETY: `Matrix` and `Target` have checked that all their places are inside of their numbers, and the caller
         // answers for the columns.

@@ -44,9 +44,7 @@ impl Axis {
     /// Where place `i` lies.
     #[inline(always)]
     pub(super) const fn offset(&self, i: usize) -> usize {
-        let [(_, outer), (middle_len, middle), (inner_len, inner)] = self.levels;
-        let (rest, k) = (i / inner_len, i % inner_len);
-        (rest / middle_len) * outer + (rest % middle_len) * middle + k * inner
+        if self.is_regular() { i * self.stride() } else { self.offset_of(self.place(i)) }
     }
 
     /// Where the last place lies, and all others at or before; `None` without places.
@@ -56,17 +54,60 @@ impl Axis {
             .try_fold(0_usize, |sum, &(len, stride)| sum.checked_add(len.checked_sub(1)?.checked_mul(stride)?))
     }
 
+    /// Where the `N` places from `start` on lie: as [`offset`](Self::offset), by one division for all.
+    #[inline(always)]
+    pub(super) fn offsets<const N: usize>(&self, start: usize) -> [usize; N] {
+        if self.is_regular() {
+            return std::array::from_fn(
+                #[inline(always)]
+                |i| self.offset(start + i),
+            );
+        }
+        let mut place = self.place(start);
+        std::array::from_fn(
+            #[inline(always)]
+            |_| {
+                let offset = self.offset_of(place);
+                place = self.next(place, 1);
+                offset
+            },
+        )
+    }
+
     /// The runs that make up the places `start..end`.
     #[inline(always)]
     pub(super) fn runs(self, start: usize, end: usize) -> impl Iterator<Item = Run> {
-        let inner_len = self.levels[2].0;
-        let mut next = start;
+        let (mut place, mut left) = (self.place(start), end.saturating_sub(start));
         std::iter::from_fn(move || {
-            let len = (inner_len - next % inner_len).min(end.checked_sub(next)?);
-            let run = Run { offset: self.offset(next), len };
-            next += len;
+            let len = (self.levels[2].0 - place[2]).min(left);
+            let run = Run { offset: self.offset_of(place), len };
+            left -= len;
+            place = self.next(place, len);
             (len > 0).then_some(run)
         })
+    }
+
+    /// Place `i` by level.
+    #[inline(always)]
+    const fn place(&self, i: usize) -> [usize; 3] {
+        let [_, (middle_len, _), (inner_len, _)] = self.levels;
+        let rest = i / inner_len;
+        [rest / middle_len, rest % middle_len, i % inner_len]
+    }
+
+    #[inline(always)]
+    const fn offset_of(&self, place: [usize; 3]) -> usize {
+        place[0] * self.levels[0].1 + place[1] * self.levels[1].1 + place[2] * self.levels[2].1
+    }
+
+    /// The place that is `steps` further, at most the first of the next run.
+    #[inline(always)]
+    const fn next(&self, [i, j, k]: [usize; 3], steps: usize) -> [usize; 3] {
+        match () {
+            () if k + steps < self.levels[2].0 => [i, j, k + steps],
+            () if j + 1 < self.levels[1].0 => [i, j + 1, 0],
+            () => [i + 1, 0, 0],
+        }
     }
 }
 
@@ -138,6 +179,8 @@ mod tests {
         let places: Vec<usize> = (0..axis.len()).map(|i| axis.offset(i)).collect();
         assert_eq!(places[..9], [0, 1, 2, 3, 10, 11, 12, 13, 20]);
         assert_eq!((places[12], axis.last()), (100, Some(123)));
+        assert_eq!(axis.offsets::<20>(3), places[3..23]);
+        assert_eq!(Axis::new(9, 5).offsets::<3>(2), [10, 15, 20]);
     }
 
     #[test]
