@@ -14,6 +14,7 @@ mod embedding_bag;
 mod input;
 mod matmul;
 mod pad;
+mod recurrent;
 mod reshape;
 mod sigmoid_cross_entropy;
 mod slice;
@@ -35,6 +36,9 @@ pub use embedding_bag::{Combiner, EmbeddingBag, EmbeddingBagGrad};
 pub use input::{Input, InputKind};
 pub use matmul::MatMul;
 pub use pad::Pad;
+pub use recurrent::{
+    Cell, Recurrence, Recurrent, RecurrentGrad, RecurrentLayer, RecurrentStates, RecurrentWeightsGrad, Returns,
+};
 pub use reshape::Reshape;
 pub use sigmoid_cross_entropy::SigmoidCrossEntropy;
 pub use slice::Slice;
@@ -121,6 +125,14 @@ pub enum Op {
     MatMul(MatMul),
     /// Zeros on both sides of the last axis.
     Pad(Pad),
+    /// All time steps of a recurrent layer.
+    Recurrent(Recurrent),
+    /// The gradient of its sums before activations.
+    RecurrentGrad(RecurrentGrad),
+    /// Its states.
+    RecurrentStates(RecurrentStates),
+    /// The gradient of its weights.
+    RecurrentWeightsGrad(RecurrentWeightsGrad),
     /// Other axes over the same numbers.
     Reshape(Reshape),
     /// Cross-entropy of two classes.
@@ -158,6 +170,10 @@ impl Op {
             Self::EmbeddingBagGrad(op) => op,
             Self::MatMul(op) => op,
             Self::Pad(op) => op,
+            Self::Recurrent(op) => op,
+            Self::RecurrentGrad(op) => op,
+            Self::RecurrentStates(op) => op,
+            Self::RecurrentWeightsGrad(op) => op,
             Self::Reshape(op) => op,
             Self::SigmoidCrossEntropy(op) => op,
             Self::Slice(op) => op,
