@@ -61,6 +61,24 @@ pub fn vectorize<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Replaces each number `x` by `f(x)`, vector by vector if `f` can be inlined.
+#[inline(always)]
+pub(crate) fn map(numbers: &mut [f32], f: impl Fn(f32) -> f32) {
+    vectorize(
+        #[inline(always)]
+        || numbers.iter_mut().for_each(|x| *x = f(*x)),
+    );
+}
+
+/// Replaces each number `x` by `f(x, y)` of its partner `y` in `others`, vector by vector if `f` can be inlined.
+#[inline(always)]
+pub(crate) fn zip(numbers: &mut [f32], others: &[f32], f: impl Fn(f32, f32) -> f32) {
+    vectorize(
+        #[inline(always)]
+        || numbers.iter_mut().zip(others).for_each(|(x, &y)| *x = f(*x, y)),
+    );
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw")]
 fn for_avx512<R>(f: impl FnOnce() -> R) -> R {

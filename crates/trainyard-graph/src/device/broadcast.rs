@@ -1,6 +1,6 @@
 //! Loops over two values of which the smaller is repeated to the shape of the larger.
 
-use crate::{Dim, Shape};
+use crate::{Dim, Shape, simd};
 
 /// How the smaller value runs along the larger: blocks of `outer × repeated × inner` numbers, for each of which
 /// `outer × 1 × inner` numbers stand in the smaller value.
@@ -10,8 +10,17 @@ struct Blocks {
     inner: usize,
 }
 
-/// Calls `f` for each number of `large` and the one of `small` that is repeated to its place.
-pub(crate) fn zip(large: &mut [f32], to: &Shape, small: &[f32], from: &Shape, mut f: impl FnMut(&mut f32, f32)) {
+/// Calls `f` for each number of `large` and the one of `small` that is repeated to its place, vector by vector if `f` can be
+/// inlined.
+pub(crate) fn zip(large: &mut [f32], to: &Shape, small: &[f32], from: &Shape, f: impl Fn(&mut f32, f32)) {
+    simd::vectorize(
+        #[inline(always)]
+        || zip_in_place(large, to, small, from, f),
+    );
+}
+
+#[inline(always)]
+fn zip_in_place(large: &mut [f32], to: &Shape, small: &[f32], from: &Shape, f: impl Fn(&mut f32, f32)) {
     if to == from {
         return large.iter_mut().zip(small).for_each(|(a, &b)| f(a, b));
     }
@@ -27,8 +36,8 @@ pub(crate) fn zip(large: &mut [f32], to: &Shape, small: &[f32], from: &Shape, mu
         }
         return;
     }
-    let strides = Strides::new(large.len(), to, from);
-    large.iter_mut().enumerate().for_each(|(i, a)| f(a, small[strides.index(i)]));
+    let len = large.len();
+    large.iter_mut().enumerate().for_each(|(i, a)| f(a, small[index(i, len, to, from)]));
 }
 
 /// Sums each number of `large` into the place of `small` that would be repeated to it, in `f64`, in order.
@@ -45,28 +54,34 @@ pub(crate) fn sum(small: &mut [f32], to: &Shape, large: &[f32], from: &Shape) {
         Some(blocks) => {
             let parts = large.chunks_exact(blocks.repeated * blocks.inner).zip(small.chunks_exact_mut(blocks.inner));
             for (part, sums) in parts {
-                for row in part.chunks_exact(blocks.inner) {
-                    sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
-                }
+                add_rows(sums, part);
             }
         }
-        None => {
-            let strides = Strides::new(large.len(), from, to);
-            large.iter().enumerate().for_each(|(i, x)| small[strides.index(i)] += x);
-        }
+        None => large.iter().enumerate().for_each(|(i, x)| small[index(i, large.len(), from, to)] += x),
     }
 }
 
-/// The sizes of `shape`, given how many numbers a value of shape `whole` holds.
-fn sizes(len: usize, whole: &Shape, shape: &Shape) -> Vec<usize> {
-    let rows = len / whole.row_len().max(1);
-    shape.dims().iter().map(|dim| if let Dim::Fixed(size) = dim { *size } else { rows }).collect()
+/// Adds each row of `rows` to `sums`.
+fn add_rows(sums: &mut [f32], rows: &[f32]) {
+    simd::vectorize(
+        #[inline(always)]
+        || {
+            for row in rows.chunks_exact(sums.len()) {
+                sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+            }
+        },
+    );
+}
+
+/// The size of axis `i` of a value of `len` numbers.
+fn axis_len(i: usize, len: usize, shape: &Shape) -> usize {
+    if let Dim::Fixed(size) = shape.dims()[i] { size } else { len / shape.row_len().max(1) }
 }
 
 /// The repetition, when only neighbouring axes are repeated, which is nearly always.
 fn blocks(len: usize, to: &Shape, from: &Shape) -> Option<Blocks> {
     let lead = to.rank() - from.rank();
-    let axis_len = |i: usize| if let Dim::Fixed(size) = to.dims()[i] { size } else { len / to.row_len().max(1) };
+    let axis_len = |i: usize| axis_len(i, len, to);
     let is_repeated = |i: usize| i < lead || (from.dims()[i - lead] != to.dims()[i]);
     let first = (0..to.rank()).find(|&i| is_repeated(i))?;
     let last = (0..to.rank()).rev().find(|&i| is_repeated(i))?;
@@ -79,31 +94,17 @@ fn blocks(len: usize, to: &Shape, from: &Shape) -> Option<Blocks> {
     })
 }
 
-/// Where each number of the larger value stands in the smaller one, for repetitions of any form.
-struct Strides {
-    /// For each axis, its size in the larger value and the step in the smaller one, 0 where it is repeated.
-    axes: Vec<(usize, usize)>,
-}
-
-impl Strides {
-    fn new(len: usize, to: &Shape, from: &Shape) -> Self {
-        let (large, small) = (sizes(len, to, to), sizes(len, to, from));
-        let lead = large.len() - small.len();
-        let mut step = 1;
-        let mut axes: Vec<(usize, usize)> = large.iter().map(|&size| (size, 0)).collect();
-        for (i, &size) in small.iter().enumerate().rev() {
-            axes[lead + i].1 = if size == axes[lead + i].0 { step } else { 0 };
+/// Where number `i` of the larger value, of `len` numbers, stands in the smaller one, for repetitions of any form.
+fn index(mut i: usize, len: usize, to: &Shape, from: &Shape) -> usize {
+    let lead = to.rank() - from.rank();
+    let (mut index, mut step) = (0, 1);
+    for axis in (0..to.rank()).rev() {
+        let size = axis_len(axis, len, to);
+        if axis >= lead && from.dims()[axis - lead] == to.dims()[axis] {
+            index += i % size * step;
             step *= size;
         }
-        Self { axes }
+        i /= size;
     }
-
-    fn index(&self, mut i: usize) -> usize {
-        let mut index = 0;
-        for &(size, step) in self.axes.iter().rev() {
-            index += i % size * step;
-            i /= size;
-        }
-        index
-    }
+    index
 }

@@ -3,7 +3,7 @@
 use super::{Op, Operation, equal, only};
 use crate::device::Call;
 use crate::math;
-use crate::{Graph, NodeId, Result, Shape};
+use crate::{Graph, NodeId, Result, Shape, simd};
 use serde::{Deserialize, Serialize};
 
 /// An activation function `y = f(x)`, element by element.
@@ -30,26 +30,61 @@ impl Activation {
     pub(crate) fn apply(self, values: &mut [f32]) {
         match self {
             Self::Linear => {}
-            Self::Relu => values.iter_mut().for_each(|x| *x = if *x > 0.0 { *x } else { *x * 0.0 }),
-            Self::Tanh => values.iter_mut().for_each(|x| *x = math::tanh(*x)),
-            Self::Sigmoid => values.iter_mut().for_each(|x| *x = math::sigmoid(*x)),
-            Self::Softplus => values.iter_mut().for_each(|x| *x = math::softplus(*x)),
-            Self::Elu => values.iter_mut().for_each(|x| *x = if *x > 0.0 { *x } else { math::exp(*x) - 1.0 }),
+            Self::Relu => simd::map(values, relu),
+            Self::Tanh => simd::map(values, math::tanh),
+            Self::Sigmoid => simd::map(values, math::sigmoid),
+            Self::Softplus => simd::map(values, math::softplus),
+            Self::Elu => simd::map(values, elu),
         }
     }
 
     /// Multiplies each upstream gradient by the slope, which all of these functions give as a function of `y`.
     fn multiply_slope(self, upstream: &mut [f32], values: &[f32]) {
-        let mut each = |slope: fn(f32) -> f32| upstream.iter_mut().zip(values).for_each(|(g, &y)| *g *= slope(y));
         match self {
             Self::Linear => {}
-            Self::Relu => upstream.iter_mut().zip(values).for_each(|(g, &y)| *g = if y > 0.0 { *g } else { 0.0 }),
-            Self::Tanh => each(|y| 1.0 - y * y),
-            Self::Sigmoid => each(|y| y * (1.0 - y)),
-            Self::Softplus => each(|y| 1.0 - math::exp(-y)),
-            Self::Elu => each(|y| if y > 0.0 { 1.0 } else { y + 1.0 }),
+            Self::Relu => simd::zip(
+                upstream,
+                values,
+                #[inline(always)]
+                |g, y| if y > 0.0 { g } else { 0.0 },
+            ),
+            Self::Tanh => simd::zip(
+                upstream,
+                values,
+                #[inline(always)]
+                |g, y| g * (1.0 - y * y),
+            ),
+            Self::Sigmoid => simd::zip(
+                upstream,
+                values,
+                #[inline(always)]
+                |g, y| g * (y * (1.0 - y)),
+            ),
+            Self::Softplus => simd::zip(
+                upstream,
+                values,
+                #[inline(always)]
+                |g, y| g * (1.0 - math::exp(-y)),
+            ),
+            Self::Elu => simd::zip(
+                upstream,
+                values,
+                #[inline(always)]
+                |g, y| if y > 0.0 { g } else { g * (y + 1.0) },
+            ),
         }
     }
+}
+
+/// `max(x, 0)`, NaN for NaN.
+#[inline(always)]
+fn relu(x: f32) -> f32 {
+    if x > 0.0 { x } else { x * 0.0 }
+}
+
+#[inline(always)]
+fn elu(x: f32) -> f32 {
+    if x > 0.0 { x } else { math::exp(x) - 1.0 }
 }
 
 /// `y = f(x)`.

@@ -2,7 +2,7 @@
 
 use super::{Op, Operation, only};
 use crate::device::Call;
-use crate::{Graph, NodeId, Result, Shape};
+use crate::{Graph, NodeId, Result, Shape, simd};
 use serde::{Deserialize, Serialize};
 
 /// `scale·x + shift`, element by element.
@@ -47,7 +47,12 @@ impl Operation for Affine {
     }
 
     fn run(&self, call: &mut Call<'_>) {
-        call.output.iter_mut().for_each(|x| *x = self.scale * *x + self.shift);
+        let (scale, shift) = (self.scale, self.shift);
+        simd::map(
+            call.output,
+            #[inline(always)]
+            |x| scale * x + shift,
+        );
     }
 }
 

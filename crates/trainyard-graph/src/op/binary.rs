@@ -75,6 +75,13 @@ impl Graph {
     }
 }
 
+impl Binary {
+    #[inline(always)]
+    fn zip(&self, a: &mut [f32], b: &[f32], f: impl Fn(&mut f32, f32)) {
+        broadcast::zip(a, &self.shape, b, &self.other, f);
+    }
+}
+
 impl Operation for Binary {
     fn name(&self) -> &'static str {
         match self.kind {
@@ -118,10 +125,30 @@ impl Operation for Binary {
     fn run(&self, call: &mut Call<'_>) {
         let b = call.input(1);
         match self.kind {
-            BinaryKind::Add => broadcast::zip(call.output, &self.shape, b, &self.other, |a, b| *a += b),
-            BinaryKind::Sub => broadcast::zip(call.output, &self.shape, b, &self.other, |a, b| *a -= b),
-            BinaryKind::Mul => broadcast::zip(call.output, &self.shape, b, &self.other, |a, b| *a *= b),
-            BinaryKind::Div => broadcast::zip(call.output, &self.shape, b, &self.other, |a, b| *a /= b),
+            BinaryKind::Add => self.zip(
+                call.output,
+                b,
+                #[inline(always)]
+                |a, b| *a += b,
+            ),
+            BinaryKind::Sub => self.zip(
+                call.output,
+                b,
+                #[inline(always)]
+                |a, b| *a -= b,
+            ),
+            BinaryKind::Mul => self.zip(
+                call.output,
+                b,
+                #[inline(always)]
+                |a, b| *a *= b,
+            ),
+            BinaryKind::Div => self.zip(
+                call.output,
+                b,
+                #[inline(always)]
+                |a, b| *a /= b,
+            ),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::activate::activation_gradient;
 use super::{Activation, Op, Operation};
 use crate::device::Call;
 use crate::device::gemm::{self, Matrix};
-use crate::{Graph, NodeId, Result, Shape};
+use crate::{Graph, NodeId, Result, Shape, simd};
 use serde::{Deserialize, Serialize};
 
 /// `activation(x·w + b)`: the activation is applied while the rows are in cache.
@@ -62,7 +62,8 @@ impl Operation for Dense {
     fn gradient(&self, graph: &mut Graph, node: NodeId, upstream: NodeId) -> Result<Vec<Option<NodeId>>> {
         let (x, w, bias) = (graph.node(node).inputs[0], graph.node(node).inputs[1], graph.node(node).inputs[2]);
         let inner = activation_gradient(graph, self.activation, node, upstream)?;
-        let for_x = graph.matmul_transposed(inner, w, false, true)?;
+        let turned = graph.transpose(w, &[1, 0])?;
+        let for_x = graph.matmul(inner, turned)?;
         let for_w = match graph.shape(x).rank() {
             1 => outer(graph, x, inner)?,
             _ => graph.matmul_transposed(x, inner, true, false)?,
@@ -75,10 +76,15 @@ impl Operation for Dense {
         let (x, w) = (Matrix::new(call.input(0), self.inputs), Matrix::new(call.input(1), self.units));
         let bias = call.input(2);
         gemm::multiply(x, w, call.output);
-        for row in call.output.chunks_exact_mut(self.units) {
-            row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
-            self.activation.apply(row);
-        }
+        simd::vectorize(
+            #[inline(always)]
+            || {
+                for row in call.output.chunks_exact_mut(self.units) {
+                    row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
+                }
+            },
+        );
+        self.activation.apply(call.output);
     }
 }
 

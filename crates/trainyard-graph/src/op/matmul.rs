@@ -75,7 +75,8 @@ impl Operation for MatMul {
             (true, _) => (graph.matmul_transposed(b, upstream, false, true)?, graph.matmul(a, upstream)?),
             (_, true) => (graph.matmul(upstream, b)?, graph.matmul_transposed(upstream, a, true, false)?),
             _ => {
-                (graph.matmul_transposed(upstream, b, false, true)?, graph.matmul_transposed(a, upstream, true, false)?)
+                let turned = graph.transpose(b, &[1, 0])?;
+                (graph.matmul(upstream, turned)?, graph.matmul_transposed(a, upstream, true, false)?)
             }
         };
         Ok(vec![Some(for_a), Some(for_b)])

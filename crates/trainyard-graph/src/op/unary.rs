@@ -3,7 +3,7 @@
 use super::{Op, Operation, only};
 use crate::device::Call;
 use crate::math;
-use crate::{Graph, NodeId, Result, Shape};
+use crate::{Graph, NodeId, Result, Shape, simd};
 use serde::{Deserialize, Serialize};
 
 /// Which function.
@@ -125,14 +125,29 @@ impl Operation for Unary {
     }
 
     fn run(&self, call: &mut Call<'_>) {
-        let mut each = |f: fn(f32) -> f32| call.output.iter_mut().for_each(|x| *x = f(*x));
         match self.kind {
-            UnaryKind::Exp => each(math::exp),
-            UnaryKind::Log => each(f32::ln),
-            UnaryKind::Sqrt => each(f32::sqrt),
-            UnaryKind::Square => each(|x| x * x),
-            UnaryKind::Abs => each(f32::abs),
-            UnaryKind::Sign => each(|x| if x == 0.0 { 0.0 } else { x.signum() }),
+            UnaryKind::Exp => simd::map(call.output, math::exp),
+            UnaryKind::Log => simd::map(call.output, math::ln),
+            UnaryKind::Sqrt => simd::map(
+                call.output,
+                #[inline(always)]
+                |x| x.sqrt(),
+            ),
+            UnaryKind::Square => simd::map(
+                call.output,
+                #[inline(always)]
+                |x| x * x,
+            ),
+            UnaryKind::Abs => simd::map(
+                call.output,
+                #[inline(always)]
+                |x| x.abs(),
+            ),
+            UnaryKind::Sign => simd::map(
+                call.output,
+                #[inline(always)]
+                |x| if x == 0.0 { 0.0 } else { x.signum() },
+            ),
         }
     }
 }

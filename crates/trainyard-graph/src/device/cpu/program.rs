@@ -7,7 +7,7 @@ use super::lanes::Lanes;
 use super::plan::{Output, Place, Plan, RowsPart, Slot, Value};
 use crate::device::{Bags, Feeds, Mode, Program};
 use crate::op::InputKind;
-use crate::{Error, Result};
+use crate::{Error, Result, simd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -137,7 +137,12 @@ impl CpuProgram {
         let (start, len) = (group * self.plan.parts_len, self.plan.summed_len);
         // SAFETY: as in `run_group`: the group's parts and the lane's scratch are this lane's alone.
         let (sums, parts) = unsafe { (self.parts.part_mut(start..start + len), self.scratch[lane].part(0..len)) };
-        sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
+        simd::zip(
+            sums,
+            parts,
+            #[inline(always)]
+            |sum, part| sum + part,
+        );
     }
 
     /// Adds up the groups' parts and gathers the gradients of tables, each output on one lane.
@@ -174,7 +179,12 @@ impl CpuProgram {
         let others: [Option<&[f32]>; Groups::MAX] = std::array::from_fn(|g| others.contains(&g).then(|| part(g)));
         result.copy_from_slice(first);
         for other in others.into_iter().flatten() {
-            result.iter_mut().zip(other).for_each(|(sum, x)| *sum += x);
+            simd::zip(
+                result,
+                other,
+                #[inline(always)]
+                |sum, x| sum + x,
+            );
         }
     }
 
