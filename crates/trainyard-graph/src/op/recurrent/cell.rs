@@ -92,24 +92,21 @@ pub(super) fn split_mut<const N: usize>(x: &mut [f32]) -> [&mut [f32]; N] {
 pub(super) fn add(out: &mut [f32], x: &[f32], y: &[f32], z: &[f32]) {
     let n = out.len();
     let (x, y, z) = (&x[..n], &y[..n], &z[..n]);
-    out.iter_mut().enumerate().for_each(
-        #[inline(always)]
-        |(j, out)| *out = x[j] + y[j] + z[j],
-    );
+    for (j, out) in out.iter_mut().enumerate() {
+        *out = x[j] + y[j] + z[j];
+    }
 }
 
 #[inline(always)]
 pub(super) fn sigmoid(x: &mut [f32]) {
-    x.iter_mut().for_each(
-        #[inline(always)]
-        |x| *x = math::sigmoid(*x),
-    );
+    for x in x.iter_mut() {
+        *x = math::sigmoid(*x);
+    }
 }
 
 #[inline(always)]
 pub(super) fn tanh(x: &mut [f32]) {
-    x.iter_mut().for_each(
-        #[inline(always)]
-        |x| *x = math::tanh(*x),
-    );
+    for x in x.iter_mut() {
+        *x = math::tanh(*x);
+    }
 }

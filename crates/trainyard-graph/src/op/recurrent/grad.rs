@@ -134,9 +134,8 @@ impl RecurrentGrad {
             Returns::LastState => return,
         };
         let upstream = &upstream[place * units..(place + 1) * units];
-        carry.iter_mut().zip(upstream).for_each(
-            #[inline(always)]
-            |(sum, x)| *sum += x,
-        );
+        for (sum, x) in carry.iter_mut().zip(upstream) {
+            *sum += x;
+        }
     }
 }

@@ -26,10 +26,9 @@ impl Kernel for Gru {
         let [r, z, n, q] = cell::split_mut::<4>(saved);
         let [_, _, b_n, b_q] = cell::split::<4>(bias);
         let (product, x) = (&product[2 * units..], &projected[2 * units..]);
-        q.iter_mut().zip(product.iter().zip(b_q)).for_each(
-            #[inline(always)]
-            |(q, (product, b))| *q = product + b,
-        );
+        for (q, (product, b)) in q.iter_mut().zip(product.iter().zip(b_q)) {
+            *q = product + b;
+        }
         candidate(n, x, b_n, r, q);
         mix(after, z, n, before);
     }
@@ -48,10 +47,9 @@ impl Kernel for Gru {
 fn candidate(n: &mut [f32], x: &[f32], b: &[f32], r: &[f32], q: &[f32]) {
     let units = n.len();
     let (x, b, r, q) = (&x[..units], &b[..units], &r[..units], &q[..units]);
-    n.iter_mut().enumerate().for_each(
-        #[inline(always)]
-        |(j, n)| *n = math::tanh(x[j] + b[j] + r[j] * q[j]),
-    );
+    for (j, n) in n.iter_mut().enumerate() {
+        *n = math::tanh(x[j] + b[j] + r[j] * q[j]);
+    }
 }
 
 /// `h' = (1 - z)∘n + z∘h`.
@@ -59,10 +57,9 @@ fn candidate(n: &mut [f32], x: &[f32], b: &[f32], r: &[f32], q: &[f32]) {
 fn mix(after: &mut [f32], z: &[f32], n: &[f32], before: &[f32]) {
     let units = after.len();
     let (z, n, before) = (&z[..units], &n[..units], &before[..units]);
-    after.iter_mut().enumerate().for_each(
-        #[inline(always)]
-        |(j, h)| *h = (1.0 - z[j]) * n[j] + z[j] * before[j],
-    );
+    for (j, h) in after.iter_mut().enumerate() {
+        *h = (1.0 - z[j]) * n[j] + z[j] * before[j];
+    }
 }
 
 /// Passes `dh`, the gradient of `h'`, on to `z` and `n`, and to `h` in its own place.
@@ -70,17 +67,13 @@ fn mix(after: &mut [f32], z: &[f32], n: &[f32], before: &[f32]) {
 fn update(dh: &mut [f32], (z, n, h): (&[f32], &[f32], &[f32]), dz: &mut [f32], dn: &mut [f32]) {
     let units = dh.len();
     let (z, n, h, dz, dn) = (&z[..units], &n[..units], &h[..units], &mut dz[..units], &mut dn[..units]);
-    dn.iter_mut().enumerate().for_each(
-        #[inline(always)]
-        |(j, dn)| *dn = dh[j] * (1.0 - z[j]) * (1.0 - n[j] * n[j]),
-    );
-    dh.iter_mut().enumerate().for_each(
-        #[inline(always)]
-        |(j, dh)| {
-            dz[j] = *dh * (h[j] - n[j]) * z[j] * (1.0 - z[j]);
-            *dh *= z[j];
-        },
-    );
+    for (j, dn) in dn.iter_mut().enumerate() {
+        *dn = dh[j] * (1.0 - z[j]) * (1.0 - n[j] * n[j]);
+    }
+    for (j, dh) in dh.iter_mut().enumerate() {
+        dz[j] = *dh * (h[j] - n[j]) * z[j] * (1.0 - z[j]);
+        *dh *= z[j];
+    }
 }
 
 /// Passes `dn`, the gradient of what stands in the tanh, on to `r` and `q`.
@@ -88,11 +81,8 @@ fn update(dh: &mut [f32], (z, n, h): (&[f32], &[f32], &[f32]), dz: &mut [f32], d
 fn reset(dn: &[f32], (r, q): (&[f32], &[f32]), dr: &mut [f32], dq: &mut [f32]) {
     let units = dn.len();
     let (r, q, dr, dq) = (&r[..units], &q[..units], &mut dr[..units], &mut dq[..units]);
-    dn.iter().enumerate().for_each(
-        #[inline(always)]
-        |(j, dn)| {
-            dr[j] = dn * q[j] * r[j] * (1.0 - r[j]);
-            dq[j] = dn * r[j];
-        },
-    );
+    for (j, dn) in dn.iter().enumerate() {
+        dr[j] = dn * q[j] * r[j] * (1.0 - r[j]);
+        dq[j] = dn * r[j];
+    }
 }

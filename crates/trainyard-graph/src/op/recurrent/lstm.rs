@@ -30,15 +30,13 @@ impl Kernel for Lstm {
         cell::tanh(g);
         cell::sigmoid(o);
         let (i, f, g, o, c_before) = (&i[..n], &f[..n], &g[..n], &o[..n], &c_before[..n]);
-        c.iter_mut().enumerate().for_each(
-            #[inline(always)]
-            |(j, c)| *c = f[j] * c_before[j] + i[j] * g[j],
-        );
+        for (j, c) in c.iter_mut().enumerate() {
+            *c = f[j] * c_before[j] + i[j] * g[j];
+        }
         let c = &c[..n];
-        h[..n].iter_mut().enumerate().for_each(
-            #[inline(always)]
-            |(j, h)| *h = o[j] * math::tanh(c[j]),
-        );
+        for (j, h) in h[..n].iter_mut().enumerate() {
+            *h = o[j] * math::tanh(c[j]);
+        }
     }
 
     #[inline(always)]
@@ -58,14 +56,11 @@ impl Kernel for Lstm {
 fn output(dh: &[f32], (o, c): (&[f32], &[f32]), dc: &mut [f32], d_o: &mut [f32]) {
     let n = dh.len();
     let (o, c, dc, d_o) = (&o[..n], &c[..n], &mut dc[..n], &mut d_o[..n]);
-    dh.iter().enumerate().for_each(
-        #[inline(always)]
-        |(j, dh)| {
-            let y = math::tanh(c[j]);
-            d_o[j] = dh * y * o[j] * (1.0 - o[j]);
-            dc[j] += dh * o[j] * (1.0 - y * y);
-        },
-    );
+    for (j, dh) in dh.iter().enumerate() {
+        let y = math::tanh(c[j]);
+        d_o[j] = dh * y * o[j] * (1.0 - o[j]);
+        dc[j] += dh * o[j] * (1.0 - y * y);
+    }
 }
 
 /// Passes `dc`, the gradient of `c' = f∘c + i∘g`, on to `i` and `g`.
@@ -73,13 +68,10 @@ fn output(dh: &[f32], (o, c): (&[f32], &[f32]), dc: &mut [f32], d_o: &mut [f32])
 fn candidate(dc: &[f32], (i, g): (&[f32], &[f32]), di: &mut [f32], dg: &mut [f32]) {
     let n = dc.len();
     let (i, g, di, dg) = (&i[..n], &g[..n], &mut di[..n], &mut dg[..n]);
-    dc.iter().enumerate().for_each(
-        #[inline(always)]
-        |(j, dc)| {
-            di[j] = dc * g[j] * i[j] * (1.0 - i[j]);
-            dg[j] = dc * i[j] * (1.0 - g[j] * g[j]);
-        },
-    );
+    for (j, dc) in dc.iter().enumerate() {
+        di[j] = dc * g[j] * i[j] * (1.0 - i[j]);
+        dg[j] = dc * i[j] * (1.0 - g[j] * g[j]);
+    }
 }
 
 /// Passes it on to `f`, and to `c` in its own place.
@@ -87,11 +79,8 @@ fn candidate(dc: &[f32], (i, g): (&[f32], &[f32]), di: &mut [f32], dg: &mut [f32
 fn forget(dc: &mut [f32], (f, c): (&[f32], &[f32]), df: &mut [f32]) {
     let n = dc.len();
     let (f, c, df) = (&f[..n], &c[..n], &mut df[..n]);
-    dc.iter_mut().enumerate().for_each(
-        #[inline(always)]
-        |(j, dc)| {
-            df[j] = *dc * c[j] * f[j] * (1.0 - f[j]);
-            *dc *= f[j];
-        },
-    );
+    for (j, dc) in dc.iter_mut().enumerate() {
+        df[j] = *dc * c[j] * f[j] * (1.0 - f[j]);
+        *dc *= f[j];
+    }
 }

@@ -27,10 +27,9 @@ impl Kernel for Simple {
     fn backward(_saved: &[f32], _before: &[f32], after: &[f32], carry: &mut [f32], slopes: &mut [f32]) {
         let n = slopes.len();
         let (after, upstream) = (&after[..n], &carry[..n]);
-        slopes.iter_mut().enumerate().for_each(
-            #[inline(always)]
-            |(j, slope)| *slope = upstream[j] * (1.0 - after[j] * after[j]),
-        );
+        for (j, slope) in slopes.iter_mut().enumerate() {
+            *slope = upstream[j] * (1.0 - after[j] * after[j]);
+        }
         carry.fill(0.0);
     }
 }
