@@ -8,8 +8,12 @@ mod dense;
 mod dropout;
 mod embedding;
 mod factorization_machine;
+mod gru;
 mod linear;
+mod lstm;
 mod mlp;
+mod recurrent;
+mod simple_rnn;
 #[cfg(test)]
 mod testing;
 
@@ -18,8 +22,11 @@ pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use factorization_machine::FactorizationMachine;
+pub use gru::Gru;
 pub use linear::Linear;
+pub use lstm::Lstm;
 pub use mlp::Mlp;
+pub use simple_rnn::SimpleRnn;
 
 use crate::{Error, Network, Result};
 use trainyard_graph::NodeId;

@@ -148,3 +148,115 @@ impl Recurrence {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{CELLS, Sizes};
+    use super::*;
+    use crate::check::{self, Case};
+
+    /// One row of one unit, with weights 2 and bias 0.5 throughout.
+    fn scalar(cell: Cell, x: &[f32]) -> Vec<f32> {
+        let gates = cell.gates();
+        let layer = RecurrentLayer { cell, reversed: false, returns: Returns::AllStates };
+        let dims = [Dim::Batch, Dim::Fixed(x.len() / gates), Dim::Fixed(gates)];
+        let w = (&[Dim::Fixed(1), Dim::Fixed(gates)][..], &[2.0; 4][..gates]);
+        let b = (&[Dim::Fixed(cell.biases())][..], &[0.5; 4][..cell.biases()]);
+        Case::new(&[(&dims, x), w, b], |g, x| g.recurrent(layer, x[0], x[1], x[2], None)).values()
+    }
+
+    fn sigmoid(x: f32) -> f32 {
+        1.0 / (1.0 + (-x).exp())
+    }
+
+    #[test]
+    fn a_simple_cell_is_a_tanh_of_input_and_state() {
+        let first = 0.75_f32.tanh();
+        check::close(&scalar(Cell::Simple, &[0.25, -1.0]), &[first, (2.0 * first - 0.5).tanh()], 1e-6);
+    }
+
+    #[test]
+    fn an_lstm_has_gates_in_the_order_input_forget_cell_output() {
+        let x = [0.1, 5.0, 0.2, 0.3, 0.0, 0.4, -0.5, 0.6_f32];
+        let c = sigmoid(0.6) * 0.7_f32.tanh();
+        let h = sigmoid(0.8) * c.tanh();
+        let sum = |x: f32| x + 2.0 * h + 0.5;
+        let c_next = sigmoid(sum(0.4)) * c + sigmoid(sum(0.0)) * sum(-0.5).tanh();
+        check::close(&scalar(Cell::Lstm, &x), &[h, sigmoid(sum(0.6)) * c_next.tanh()], 1e-6);
+    }
+
+    #[test]
+    fn a_gru_resets_behind_the_product() {
+        let x = [0.1, 0.2, 0.3, -0.4, 0.5, -0.6_f32];
+        let h = (1.0 - sigmoid(0.7)) * (0.8 + sigmoid(0.6) * 0.5).tanh();
+        let (r, z) = (sigmoid(0.1 + 2.0 * h), sigmoid(1.0 + 2.0 * h));
+        let candidate = (-0.1 + r * (2.0 * h + 0.5)).tanh();
+        check::close(&scalar(Cell::Gru, &x), &[h, (1.0 - z) * candidate + z * h], 1e-6);
+    }
+
+    #[test]
+    fn gradients_match_finite_differences() {
+        for cell in CELLS {
+            Sizes::of(cell).case(None).check_gradients();
+            Sizes::of(cell).reversed().last().case(None).check_gradients();
+        }
+    }
+
+    #[test]
+    fn results_have_the_same_bits_for_any_number_of_lanes() {
+        for cell in CELLS {
+            for (rows, steps, units) in [(0, 3, 5), (1, 1, 1), (9, 3, 17), (13, 4, 20), (70, 2, 33)] {
+                let sizes = Sizes { rows, steps, units, ..Sizes::of(cell).reversed() };
+                let one = sizes.run(1);
+                assert!(one.iter().flatten().all(|x| x.is_finite()));
+                for lanes in [2, 3, 8] {
+                    assert_eq!(sizes.run(lanes), one, "{lanes} lanes, {sizes:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_does_not_depend_on_its_neighbours() {
+        for cell in CELLS {
+            let of = |rows| Sizes { rows, units: 19, ..Sizes::of(cell) }.run(1).swap_remove(0);
+            assert_eq!(of(7)[..3 * 4 * 19], of(3)[..]);
+        }
+    }
+
+    #[test]
+    fn shapes_that_do_not_fit_are_refused_by_name() {
+        for cell in CELLS {
+            let (g, b) = (cell.gates(), cell.biases());
+            refused(cell, &[5, 3 * g], &[4, 4 * g], 4 * b, &[5]);
+            refused(cell, &[5, 4 * g], &[3, 4 * g], 4 * b, &[5]);
+            refused(cell, &[5, 4 * g], &[4, 4 * g + 1], 4 * b, &[5]);
+            refused(cell, &[5, 4 * g], &[4, 4 * g], 4 * b + 1, &[5]);
+            refused(cell, &[5, 4 * g], &[4, 4 * g], 4 * b, &[6]);
+            refused(cell, &[4 * g], &[4, 4 * g], 4 * b, &[5]);
+        }
+    }
+
+    #[test]
+    fn a_tape_beyond_all_memory_is_refused() {
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[Dim::Batch, Dim::Fixed(1 << 26), Dim::Fixed(16)]).unwrap();
+        let (w, b) = (graph.param("w", &[4, 16]).unwrap(), graph.param("b", &[16]).unwrap());
+        let layer = RecurrentLayer { cell: Cell::Lstm, reversed: false, returns: Returns::LastState };
+        assert!(graph.recurrent(layer, x, w, b, None).unwrap_err().to_string().contains("`recurrent`"));
+    }
+
+    #[track_caller]
+    fn refused(cell: Cell, x: &[usize], w: &[usize], bias: usize, mask: &[usize]) {
+        let mut graph = Graph::new();
+        let batched = |sizes: &[usize]| [&[Dim::Batch], Shape::fixed(sizes).dims()].concat();
+        let x = graph.input("x", &batched(x)).unwrap();
+        let (w, bias) = (graph.param("w", w).unwrap(), graph.param("b", &[bias]).unwrap());
+        let mask = graph.input("mask", &batched(mask)).unwrap();
+        let layer = RecurrentLayer { cell, reversed: false, returns: Returns::AllStates };
+        let error = graph.scope("layer", |g| g.recurrent(layer, x, w, bias, Some(mask))).unwrap_err().to_string();
+        for part in ["`recurrent`".to_owned(), "`layer`".to_owned(), graph.shape(x).to_string()] {
+            assert!(error.contains(&part), "{error} lacks {part}");
+        }
+    }
+}

@@ -23,6 +23,9 @@ mod simple;
 mod states;
 mod weights_grad;
 
+#[cfg(test)]
+mod testing;
+
 pub use cell::Cell;
 pub use forward::{Recurrent, RecurrentLayer};
 pub use grad::RecurrentGrad;

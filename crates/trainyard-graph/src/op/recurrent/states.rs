@@ -86,3 +86,71 @@ impl Operation for RecurrentStates {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{CELLS, Sizes};
+    use super::*;
+    use crate::check;
+
+    #[test]
+    fn the_last_state_is_that_of_the_step_computed_last() {
+        for cell in CELLS {
+            let (forward, backward) = (Sizes::of(cell), Sizes::of(cell).reversed());
+            for (sizes, at) in [(forward, 3), (backward, 0)] {
+                let all = sizes.case(None).values();
+                let expected: Vec<f32> = all.chunks(12).flat_map(|row| row[at * 3..][..3].to_vec()).collect();
+                assert_eq!(sizes.last().case(None).values(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_masked_step_leaves_the_state() {
+        let mask = [1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0];
+        for cell in CELLS {
+            let states = Sizes::of(cell).case(Some(&mask)).values();
+            let state = |row: usize, t: usize| &states[(row * 4 + t) * 3..][..3];
+            assert!(state(0, 3) == state(0, 1) && state(1, 1) == state(1, 0) && state(1, 2) != state(1, 1));
+            assert_eq!(Sizes::of(cell).last().case(Some(&mask)).values()[..3], *state(0, 1));
+            check::close(&states[24..], &[0.0; 12], 0.0);
+            Sizes::of(cell).case(Some(&mask)).check_gradients();
+            Sizes::of(cell).reversed().last().case(Some(&mask)).check_gradients();
+        }
+    }
+
+    #[test]
+    fn what_is_masked_may_be_anything() {
+        let mask = [1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0];
+        for cell in CELLS {
+            let gates = cell.gates() * 3;
+            let mut sizes = Sizes::of(cell);
+            let expected = sizes.case(Some(&mask)).gradients();
+            sizes.fill = Some(f32::NAN);
+            let values = sizes.case(Some(&mask));
+            assert!(values.values().iter().all(|h| h.is_finite()));
+            assert_eq!(values.gradients(), expected);
+            assert_eq!(expected[0][gates..4 * gates], vec![0.0; 3 * gates]);
+        }
+    }
+
+    #[test]
+    fn a_graph_with_gradients_survives_json_and_a_damaged_one_is_refused() {
+        for cell in CELLS {
+            let (graph, _) = Sizes::of(cell).graph();
+            let json = serde_json::to_string(&graph).unwrap();
+            let again: Graph = serde_json::from_str(&json).unwrap();
+            assert_eq!(serde_json::to_string(&again).unwrap(), json);
+            let huge = usize::MAX.to_string();
+            for field in ["steps", "units"] {
+                for (i, _) in json.match_indices(&format!("\"{field}\":")) {
+                    for size in ["0", "5", &huge] {
+                        let start = i + field.len() + 3;
+                        let damaged = format!("{}{size}{}", &json[..start], &json[start + 1..]);
+                        assert!(serde_json::from_str::<Graph>(&damaged).is_err(), "{damaged}");
+                    }
+                }
+            }
+        }
+    }
+}
