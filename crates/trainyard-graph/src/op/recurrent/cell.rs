@@ -87,13 +87,24 @@ pub(super) fn split_mut<const N: usize>(x: &mut [f32]) -> [&mut [f32]; N] {
     )
 }
 
-/// `out = x + y + z`.
+/// Replaces each number `y` of `out` by `f(y, x)`, where `x` are its partners in `inputs`, which are at least as long.
 #[inline(always)]
-pub(super) fn add(out: &mut [f32], x: &[f32], y: &[f32], z: &[f32]) {
+#[expect(
+    clippy::needless_range_loop,
+    reason = "iterators over several slices leave checks that keep loops from vectors"
+)]
+pub(super) fn update<const N: usize>(out: &mut [f32], inputs: [&[f32]; N], f: impl Fn(f32, [f32; N]) -> f32) {
     let n = out.len();
-    let (x, y, z) = (&x[..n], &y[..n], &z[..n]);
-    for (j, out) in out.iter_mut().enumerate() {
-        *out = x[j] + y[j] + z[j];
+    let inputs = inputs.map(
+        #[inline(always)]
+        |x| &x[..n],
+    );
+    for j in 0..n {
+        let mut x = [0.0; N];
+        for i in 0..N {
+            x[i] = inputs[i][j];
+        }
+        out[j] = f(out[j], x);
     }
 }
 

@@ -19,17 +19,13 @@ impl Kernel for Simple {
         after: &mut [f32],
         _saved: &mut [f32],
     ) {
-        cell::add(after, product, projected, bias);
+        cell::update(after, [product, projected, bias], |_, [p, x, b]| p + x + b);
         cell::tanh(after);
     }
 
     #[inline(always)]
     fn backward(_saved: &[f32], _before: &[f32], after: &[f32], carry: &mut [f32], slopes: &mut [f32]) {
-        let n = slopes.len();
-        let (after, upstream) = (&after[..n], &carry[..n]);
-        for (j, slope) in slopes.iter_mut().enumerate() {
-            *slope = upstream[j] * (1.0 - after[j] * after[j]);
-        }
+        cell::update(slopes, [carry, after], |_, [dh, h]| dh * (1.0 - h * h));
         carry.fill(0.0);
     }
 }
