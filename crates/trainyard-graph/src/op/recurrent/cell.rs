@@ -88,11 +88,8 @@ pub(super) fn split_mut<const N: usize>(x: &mut [f32]) -> [&mut [f32]; N] {
 }
 
 /// Replaces each number `y` of `out` by `f(y, x)`, where `x` are its partners in `inputs`, which are at least as long.
+/// Indexes, as iterators over several slices leave checks in the loop that keep it from being vectorised.
 #[inline(always)]
-#[expect(
-    clippy::needless_range_loop,
-    reason = "iterators over several slices leave checks that keep loops from vectors"
-)]
 pub(super) fn update<const N: usize>(out: &mut [f32], inputs: [&[f32]; N], f: impl Fn(f32, [f32; N]) -> f32) {
     let n = out.len();
     let inputs = inputs.map(
