@@ -1,12 +1,17 @@
 //! Elementary functions that give the same bits on every machine and that compilers can vectorise.
 
+/// `1.5·2²³`: numbers of this size are 1 apart, so that adding it rounds to the nearest integer, ties to even.
+const SHIFT: f32 = 12_582_912.0;
+
 /// `exp(x)`, within 1 unit in the last place: `2ⁿ·exp(r)` with `|r| ≤ ln 2 / 2`, a polynomial for `exp(r)`.
 ///
 /// Coefficients of the Cephes library's `expf` (Moshier, 1992). Below -103.97 it is 0, above 88.72 infinite.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     let clamped = x.clamp(-104.0, 89.0);
-    let n = (clamped * std::f32::consts::LOG2_E).round_ties_even();
+    // The last bits of the sum are the nearest integer: rounding by a function and a cast, which looks for NaN, take longer.
+    let shifted = clamped * std::f32::consts::LOG2_E + SHIFT;
+    let n = shifted - SHIFT;
     // ln 2 in two parts, the first of few digits: `high` is exact.
     let (high, low) = (clamped - n * 0.693_359_4, n * 2.121_944_4e-4);
     let r = high + low;
@@ -18,8 +23,9 @@ pub(crate) fn exp(x: f32) -> f32 {
     let sum = 1.0 + high;
     let fraction = sum + (p * (r * r) + (low + (high - (sum - 1.0))));
     // Two factors, since 2ⁿ alone leaves the range of f32 at both ends.
-    let half = (n as i32) >> 1;
-    fraction * power_of_two(half) * power_of_two(n as i32 - half)
+    let n = shifted.to_bits() as i32 - SHIFT.to_bits() as i32;
+    let half = n >> 1;
+    fraction * power_of_two(half) * power_of_two(n - half)
 }
 
 #[inline(always)]

@@ -26,6 +26,7 @@ mod max_pool;
 mod pad;
 mod pooling;
 mod pow;
+mod recurrent;
 mod reduce;
 mod reshape;
 mod sequence_mask;
@@ -59,6 +60,9 @@ pub use max_pool::{MaxPool, MaxPoolGrad};
 pub use pad::Pad;
 pub use pooling::{Padding, Pooling};
 pub use pow::Pow;
+pub use recurrent::{
+    Cell, Recurrence, Recurrent, RecurrentGrad, RecurrentLayer, RecurrentStates, RecurrentWeightsGrad, Returns,
+};
 pub use reduce::{Reduce, ReduceGrad, ReduceKind};
 pub use reshape::Reshape;
 pub use sequence_mask::SequenceMask;
@@ -225,6 +229,14 @@ pub enum Op {
     Reduce(Reduce),
     /// Its gradient.
     ReduceGrad(ReduceGrad),
+    /// All time steps of a recurrent layer.
+    Recurrent(Recurrent),
+    /// The gradient of its sums before activations.
+    RecurrentGrad(RecurrentGrad),
+    /// Its states.
+    RecurrentStates(RecurrentStates),
+    /// The gradient of its weights.
+    RecurrentWeightsGrad(RecurrentWeightsGrad),
     /// Other axes over the same numbers.
     Reshape(Reshape),
     /// Which places of sequences are filled.
@@ -291,6 +303,10 @@ impl Op {
             Self::Pow(op) => op,
             Self::Reduce(op) => op,
             Self::ReduceGrad(op) => op,
+            Self::Recurrent(op) => op,
+            Self::RecurrentGrad(op) => op,
+            Self::RecurrentStates(op) => op,
+            Self::RecurrentWeightsGrad(op) => op,
             Self::Reshape(op) => op,
             Self::SequenceMask(op) => op,
             Self::SigmoidCrossEntropy(op) => op,

@@ -12,11 +12,17 @@ mod dropout;
 mod embedding;
 mod factorization_machine;
 mod global_pool;
+mod gru;
 mod layer_norm;
 mod linear;
+mod linear;
+mod lstm;
 mod max_pool;
 mod mlp;
+mod mlp;
+mod recurrent;
 mod sequence_embedding;
+mod simple_rnn;
 #[cfg(test)]
 mod testing;
 
@@ -29,11 +35,16 @@ pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use factorization_machine::FactorizationMachine;
 pub use global_pool::{GlobalAveragePool, GlobalMaxPool};
+pub use gru::Gru;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
+pub use linear::Linear;
+pub use lstm::Lstm;
 pub use max_pool::{MaxPool1d, MaxPool2d};
 pub use mlp::Mlp;
+pub use mlp::Mlp;
 pub use sequence_embedding::SequenceEmbedding;
+pub use simple_rnn::SimpleRnn;
 
 use crate::{Error, Network, Result};
 use trainyard_graph::NodeId;

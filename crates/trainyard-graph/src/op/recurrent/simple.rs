@@ -1,0 +1,31 @@
+//! The cell of a simple recurrent network.
+
+use super::cell::{self, Blocks, Kernel};
+
+/// `h' = tanh(x + h·w + b)`.
+///
+/// Source: Elman, *Finding Structure in Time* (1990).
+pub(super) struct Simple;
+
+impl Kernel for Simple {
+    const BLOCKS: Blocks = Blocks { gates: 1, inner: 1, saved: 0, states: 1 };
+
+    #[inline(always)]
+    fn forward(
+        product: &[f32],
+        projected: &[f32],
+        bias: &[f32],
+        _before: &[f32],
+        after: &mut [f32],
+        _saved: &mut [f32],
+    ) {
+        cell::update(after, [product, projected, bias], |_, [p, x, b]| p + x + b);
+        cell::tanh(after);
+    }
+
+    #[inline(always)]
+    fn backward(_saved: &[f32], _before: &[f32], after: &[f32], carry: &mut [f32], slopes: &mut [f32]) {
+        cell::update(slopes, [carry, after], |_, [dh, h]| dh * (1.0 - h * h));
+        carry.fill(0.0);
+    }
+}
