@@ -48,6 +48,6 @@ pub use error::{Error, Result};
 pub use exact_sum::ExactSum;
 pub use gradient::gradients;
 pub use graph::{Graph, Node, NodeId};
-pub use op::{Activation, Combiner, Op};
+pub use op::{Activation, AttentionOptions, Combiner, Op};
 pub use ragged::Ragged;
 pub use shape::{Dim, Shape};

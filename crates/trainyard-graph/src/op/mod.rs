@@ -4,6 +4,9 @@
 
 mod activate;
 mod affine;
+mod attention;
+mod attention_head;
+mod batch_matmul;
 mod binary;
 mod broadcast_to;
 mod concat;
@@ -15,6 +18,7 @@ mod input;
 mod matmul;
 mod pad;
 mod reshape;
+mod row;
 mod sigmoid_cross_entropy;
 mod slice;
 mod softmax;
@@ -25,6 +29,8 @@ mod unary;
 
 pub use activate::{Activate, ActivateGrad, Activation};
 pub use affine::Affine;
+pub use attention::{Attention, AttentionGrad, AttentionOptions};
+pub use batch_matmul::BatchMatMul;
 pub use binary::{Binary, BinaryKind};
 pub use broadcast_to::BroadcastTo;
 pub use concat::Concat;
@@ -103,6 +109,12 @@ pub enum Op {
     ActivateGrad(ActivateGrad),
     /// `scale·x + shift`.
     Affine(Affine),
+    /// Scaled dot-product attention.
+    Attention(Attention),
+    /// Its gradient.
+    AttentionGrad(AttentionGrad),
+    /// Products of many pairs of matrices.
+    BatchMatMul(BatchMatMul),
     /// Sum, difference, product or quotient.
     Binary(Binary),
     /// Repetition along axes.
@@ -149,6 +161,9 @@ impl Op {
             Self::Activate(op) => op,
             Self::ActivateGrad(op) => op,
             Self::Affine(op) => op,
+            Self::Attention(op) => op,
+            Self::AttentionGrad(op) => op,
+            Self::BatchMatMul(op) => op,
             Self::Binary(op) => op,
             Self::BroadcastTo(op) => op,
             Self::Concat(op) => op,

@@ -1,8 +1,9 @@
 //! Probabilities from logits.
 
-use super::{Op, Operation, only_with_last};
+use super::{Op, Operation, only_with_last, row};
 use crate::device::Call;
 use crate::math;
+use crate::simd::vectorize;
 use crate::{Graph, NodeId, Result, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -25,13 +26,13 @@ impl Graph {
     }
 }
 
-/// Replaces a row of logits by its probabilities and returns the logarithm of the sum of exponentials.
-pub(super) fn softmax_row(row: &mut [f32]) -> f32 {
-    let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+/// Replaces a row of logits by its probabilities.
+#[inline(always)]
+pub(super) fn softmax_row(row: &mut [f32]) {
+    let max = row::max(row);
     row.iter_mut().for_each(|z| *z = math::exp(*z - max));
-    let sum: f32 = row.iter().sum();
+    let sum = row::sum(row);
     row.iter_mut().for_each(|z| *z /= sum);
-    max + sum.ln()
 }
 
 impl Operation for Softmax {
@@ -59,9 +60,10 @@ impl Operation for Softmax {
     }
 
     fn run(&self, call: &mut Call<'_>) {
-        for row in call.output.chunks_exact_mut(self.classes) {
-            softmax_row(row);
-        }
+        vectorize(
+            #[inline(always)]
+            || call.output.chunks_exact_mut(self.classes).for_each(softmax_row),
+        );
     }
 }
 
@@ -83,6 +85,16 @@ mod tests {
     #[test]
     fn large_logits_do_not_overflow() {
         check::close(&case(&[1000.0, 1000.0, -1000.0]).values(), &[0.5, 0.5, 0.0], 0.0);
+    }
+
+    #[test]
+    fn a_row_of_several_vectors_sums_to_one() {
+        let logits: Vec<f32> = (0..74).map(|i| (i % 13) as f32 - (i % 7) as f32).collect();
+        let values = Case::new(&[(&[Dim::Batch, Dim::Fixed(37)], &logits)], |g, x| g.softmax(x[0])).values();
+        for (row, logits) in values.chunks(37).zip(logits.chunks(37)) {
+            let sum: f32 = logits.iter().map(|z| z.exp()).sum();
+            check::close(row, &logits.iter().map(|z| z.exp() / sum).collect::<Vec<_>>(), 1e-6);
+        }
     }
 
     #[test]
