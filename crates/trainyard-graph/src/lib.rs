@@ -32,6 +32,7 @@
 
 pub mod check;
 mod device;
+mod erf;
 mod error;
 mod exact_sum;
 mod gradient;
@@ -48,6 +49,6 @@ pub use error::{Error, Result};
 pub use exact_sum::ExactSum;
 pub use gradient::gradients;
 pub use graph::{Graph, Node, NodeId};
-pub use op::{Activation, AttentionOptions, Combiner, Op};
+pub use op::{Activation, AttentionOptions, Combiner, Op, Padding};
 pub use ragged::Ragged;
-pub use shape::{Dim, Shape};
+pub use shape::{Dim, Shape, Split};

@@ -89,6 +89,59 @@ impl Shape {
         Self(dims)
     }
 
+    /// How many of the axes are not the batch or the rows of a table.
+    fn inner_rank(&self) -> usize {
+        self.rank() - self.first_inner()
+    }
+
+    /// The place of the first axis of fixed size.
+    fn first_inner(&self) -> usize {
+        usize::from(matches!(self.0.first(), Some(Dim::Batch | Dim::Rows(_))))
+    }
+
+    /// The size of the axis `axis`, counted without the batch.
+    pub fn axis_size(&self, axis: usize) -> Option<usize> {
+        match self.0.get(self.first_inner().saturating_add(axis)) {
+            Some(&Dim::Fixed(size)) => Some(size),
+            _ => None,
+        }
+    }
+
+    /// The shape with another size of the axis `axis`, counted without the batch; the same if there is none.
+    pub(crate) fn with_axis(&self, axis: usize, size: usize) -> Self {
+        let mut dims = self.0.clone();
+        if let Some(dim) = dims.get_mut(self.first_inner().saturating_add(axis)) {
+            *dim = Dim::Fixed(size);
+        }
+        Self(dims)
+    }
+
+    /// The shape with an axis of size 1 that becomes the axis `axis`, counted without the batch; the last if there are fewer.
+    pub(crate) fn with_new_axis(&self, axis: usize) -> Self {
+        let mut dims = self.0.clone();
+        dims.insert(self.first_inner().saturating_add(axis).min(self.rank()), Dim::Fixed(1));
+        Self(dims)
+    }
+
+    /// The shape with a further last axis.
+    pub(crate) fn with_new_last(&self, size: usize) -> Self {
+        let mut dims = self.0.clone();
+        dims.push(Dim::Fixed(size));
+        Self(dims)
+    }
+
+    /// How the numbers of a row lie around the axis `axis`, counted without the batch.
+    pub(crate) fn split_at(&self, axis: usize) -> Option<Split> {
+        (axis < self.inner_rank() && self.table().is_none()).then(|| {
+            let sizes: Vec<usize> = (0..self.inner_rank()).filter_map(|axis| self.axis_size(axis)).collect();
+            Split {
+                outer: sizes[..axis].iter().product(),
+                size: sizes[axis],
+                inner: sizes[axis + 1..].iter().product(),
+            }
+        })
+    }
+
     /// The shape of an element-wise operation on two values, by NumPy's rule: axes are aligned at the end, and an axis
     /// that is missing or 1 is repeated. `None` when they do not fit.
     pub fn broadcast(&self, other: &Self) -> Option<Self> {
@@ -103,6 +156,17 @@ impl Shape {
             .collect::<Option<Vec<_>>>()
             .map(Self)
     }
+}
+
+/// The numbers of a row around one axis: `outer` times `size` places of `inner` numbers each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Split {
+    /// Product of the axes before it.
+    pub outer: usize,
+    /// Its size.
+    pub size: usize,
+    /// Product of the axes behind it.
+    pub inner: usize,
 }
 
 impl fmt::Display for Shape {
@@ -141,6 +205,17 @@ mod tests {
     #[test]
     fn a_scalar_fits_everything() {
         check(&[], &[Dim::Batch], Some(&[Dim::Batch]));
+    }
+
+    #[test]
+    fn axes_are_counted_without_the_batch() {
+        let shape = Shape::new([Dim::Batch, Dim::Fixed(2), Dim::Fixed(3), Dim::Fixed(4)]);
+        assert_eq!((shape.axis_size(1), shape.axis_size(3), shape.axis_size(usize::MAX)), (Some(3), None, None));
+        assert_eq!(shape.split_at(1), Some(Split { outer: 2, size: 3, inner: 4 }));
+        assert_eq!(Shape::fixed(&[2, 3]).split_at(0), Some(Split { outer: 1, size: 2, inner: 3 }));
+        assert_eq!(shape.split_at(3), None);
+        assert_eq!(shape.with_axis(0, 7).to_string(), "[batch, 7, 3, 4]");
+        assert_eq!(shape.with_new_axis(1).to_string(), "[batch, 2, 1, 3, 4]");
     }
 
     #[test]

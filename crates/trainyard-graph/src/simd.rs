@@ -61,6 +61,45 @@ pub fn vectorize<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// How many sums a sum over a row is first made of: a vector of the widest set, so that the order of additions, and with it
+/// every bit of the result, is the same at every level.
+const SUMS: usize = 16;
+
+/// `Σ f(x)` over a row, to be called within [`vectorize`].
+#[inline(always)]
+pub(crate) fn sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    let (vectors, rest) = row.as_chunks::<SUMS>();
+    let mut sums = [0.0; SUMS];
+    for vector in vectors {
+        sums.iter_mut().zip(vector).for_each(|(sum, &x)| *sum += f(x));
+    }
+    sums.iter_mut().zip(rest).for_each(|(sum, &x)| *sum += f(x));
+    total(sums)
+}
+
+/// `Σ f(a, b)` over two rows of one length, to be called within [`vectorize`].
+#[inline(always)]
+pub(crate) fn sum_products(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
+    let ((vectors_a, rest_a), (vectors_b, rest_b)) = (a.as_chunks::<SUMS>(), b.as_chunks::<SUMS>());
+    let mut sums = [0.0; SUMS];
+    for (a, b) in vectors_a.iter().zip(vectors_b) {
+        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (&a, &b))| *sum += f(a, b));
+    }
+    sums.iter_mut().zip(rest_a.iter().zip(rest_b)).for_each(|(sum, (&a, &b))| *sum += f(a, b));
+    total(sums)
+}
+
+/// The sum of sums, by halves.
+#[inline(always)]
+fn total(mut sums: [f32; SUMS]) -> f32 {
+    let mut n = SUMS;
+    while n > 1 {
+        n /= 2;
+        (0..n).for_each(|i| sums[i] += sums[i + n]);
+    }
+    sums[0]
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw")]
 fn for_avx512<R>(f: impl FnOnce() -> R) -> R {
@@ -77,6 +116,15 @@ fn for_avx2<R>(f: impl FnOnce() -> R) -> R {
 mod tests {
     use super::*;
     use crate::math;
+
+    #[test]
+    fn sums_of_every_length_are_whole() {
+        for n in 0..100_u16 {
+            let row: Vec<f32> = (0..n).map(f32::from).collect();
+            let squares: f32 = row.iter().map(|x| x * x).sum();
+            assert_eq!((sum(&row, |x| x * x), sum_products(&row, &row, |a, b| a * b)), (squares, squares));
+        }
+    }
 
     #[test]
     fn vectors_of_any_width_give_the_same_bits() {

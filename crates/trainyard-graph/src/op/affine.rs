@@ -23,6 +23,15 @@ impl Graph {
     pub fn affine(&mut self, x: NodeId, scale: f32, shift: f32) -> Result<NodeId> {
         self.apply(Op::Affine(Affine { scale, shift }), &[x])
     }
+
+    /// `-x`.
+    ///
+    /// # Errors
+    ///
+    /// When `x` is ids.
+    pub fn neg(&mut self, x: NodeId) -> Result<NodeId> {
+        self.affine(x, -1.0, 0.0)
+    }
 }
 
 impl Operation for Affine {

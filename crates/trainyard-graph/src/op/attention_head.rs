@@ -1,9 +1,9 @@
 //! One head of attention on one example: blocks of queries against all keys.
 
 use super::attention::Attention;
-use super::row;
+use super::softmax::max;
 use crate::device::gemm::{self, Axis, Matrix, Target};
-use crate::simd::vectorize;
+use crate::simd::{self, vectorize};
 use crate::{math, random};
 use std::ops::Range;
 
@@ -108,9 +108,8 @@ impl Head<'_> {
             let (scores, slopes) = (&mut scores[..rows.len() * visible], &mut slopes[..rows.len() * visible]);
             let above = upstream.rows(rows.clone());
             self.probabilities(&rows, keys, scores);
-            slopes.copy_from_slice(scores);
-            self.drop(&rows, slopes);
-            let dropped = Matrix::new(slopes, visible).transposed_if(true);
+            let dropped = self.dropped(&rows, scores, slopes);
+            let dropped = Matrix::new(dropped, visible).transposed_if(true);
             gemm::multiply_into(dropped, above, grads.values.rows(0..visible, true));
             gemm::multiply(above, leading_columns(values, n, visible), slopes);
             self.drop(&rows, slopes);
@@ -151,11 +150,23 @@ impl Head<'_> {
             #[inline(always)]
             || {
                 for (p, slopes) in probabilities.chunks_exact(visible).zip(slopes.chunks_exact_mut(visible)) {
-                    let mean = row::dot(p, slopes);
-                    slopes.iter_mut().zip(p).for_each(|(slope, p)| *slope = p * (*slope - mean) * scale);
+                    let mean = simd::sum_products(p, slopes, |p, slope| p * slope);
+                    for (slope, p) in slopes.iter_mut().zip(p) {
+                        *slope = p * (*slope - mean) * scale;
+                    }
                 }
             },
         );
+    }
+
+    /// The probabilities that are left, in `copy` if some are dropped.
+    fn dropped<'b>(&self, rows: &Range<usize>, probabilities: &'b [f32], copy: &'b mut [f32]) -> &'b [f32] {
+        if self.drops.is_none() {
+            return probabilities;
+        }
+        copy.copy_from_slice(probabilities);
+        self.drop(rows, copy);
+        copy
     }
 
     /// In training sets some of the probabilities, or of the gradients for them, to 0 and enlarges the others.
@@ -181,14 +192,20 @@ fn leading_columns(values: &[f32], n: usize, visible: usize) -> Matrix<'_> {
 #[inline(always)]
 fn softmax(row: &mut [f32], scale: f32, mask: Option<&[f32]>) {
     if let Some(mask) = mask {
-        row.iter_mut().zip(mask).for_each(|(z, &kept)| *z = if kept == 0.0 { f32::NEG_INFINITY } else { *z });
+        for (z, &kept) in row.iter_mut().zip(mask) {
+            *z = if kept == 0.0 { f32::NEG_INFINITY } else { *z };
+        }
     }
-    let max = row::max(row);
+    let max = max(row);
     if max == f32::NEG_INFINITY {
         // Nothing to attend to, or not a number, which is passed on.
         return row.iter_mut().for_each(|z| *z = if z.is_nan() { *z } else { 0.0 });
     }
-    row.iter_mut().for_each(|z| *z = math::exp((*z - max) * scale));
-    let factor = 1.0 / row::sum(row);
-    row.iter_mut().for_each(|z| *z *= factor);
+    for z in row.iter_mut() {
+        *z = math::exp((*z - max) * scale);
+    }
+    let factor = 1.0 / simd::sum(row, |p| p);
+    for z in row {
+        *z *= factor;
+    }
 }

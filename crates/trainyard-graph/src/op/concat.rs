@@ -2,7 +2,7 @@
 
 use super::{Op, Operation};
 use crate::device::Call;
-use crate::{Dim, Graph, NodeId, Result, Shape};
+use crate::{Dim, Error, Graph, NodeId, Result, Shape};
 use serde::{Deserialize, Serialize};
 
 /// The inputs side by side along the last axis: `[.., n₁]`, `[.., n₂]` … become `[.., n₁ + n₂ + …]`.
@@ -24,6 +24,45 @@ impl Graph {
         }
         let widths = parts.iter().map(|&part| self.shape(part).last().unwrap_or(0)).collect();
         self.apply(Op::Concat(Concat { widths }), parts)
+    }
+
+    /// Joins values along the axis `axis`, counted without the batch.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, one lacks the axis, or other axes differ.
+    pub fn concat_axis(&mut self, parts: &[NodeId], axis: usize) -> Result<NodeId> {
+        let mut flat = Vec::with_capacity(parts.len());
+        let mut size = 0;
+        for &part in parts {
+            let (first, shape) = (self.shape(parts[0]), self.shape(part));
+            if first.with_axis(axis, 1) != shape.with_axis(axis, 1) {
+                return Err(Error::Usage {
+                    what: format!("{first} and {shape} were to be joined along axis {axis}"),
+                    expected: "all other axes must be equal".to_owned(),
+                });
+            }
+            size += shape.axis_size(axis).unwrap_or(0);
+            flat.push(self.merge_from(part, axis)?.0);
+        }
+        let joined = self.concat(&flat)?;
+        let to = parts.first().map(|&first| self.shape(first).with_axis(axis, size)).unwrap_or_default();
+        self.reshape(joined, to.dims())
+    }
+
+    /// Joins values of one shape along a new axis that becomes the axis `axis`, counted without the batch: `n` of
+    /// `[batch, d]` become `[batch, n, d]` for `axis` 0 and `[batch, d, n]` for 1.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, the shapes differ, or they have fewer axes than `axis`.
+    pub fn stack(&mut self, parts: &[NodeId], axis: usize) -> Result<NodeId> {
+        let mut raised = Vec::with_capacity(parts.len());
+        for &part in parts {
+            let dims = self.shape(part).with_new_axis(axis);
+            raised.push(self.reshape(part, dims.dims())?);
+        }
+        self.concat_axis(&raised, axis)
     }
 }
 
@@ -81,8 +120,42 @@ mod tests {
         case.check_gradients();
     }
 
+    const MATRICES: [(&[Dim], &[f32]); 2] = [
+        (&[Dim::Batch, Dim::Fixed(1), Dim::Fixed(2)], &[1.0, 2.0, 3.0, 4.0]),
+        (&[Dim::Batch, Dim::Fixed(2), Dim::Fixed(2)], &[10., 20., 30., 40., 50., 60., 70., 80.]),
+    ];
+
+    #[test]
+    fn an_inner_axis_is_joined() {
+        let case = Case::new(&MATRICES, |g, x| g.concat_axis(x, 0));
+        check::close(&case.values(), &[1., 2., 10., 20., 30., 40., 3., 4., 50., 60., 70., 80.], 0.0);
+        case.check_gradients();
+    }
+
+    #[test]
+    fn other_axes_that_differ_are_refused() {
+        let mut graph = Graph::new();
+        let (a, b) = (graph.param("a", &[2, 3]).unwrap(), graph.param("b", &[3, 2]).unwrap());
+        for axis in 0..3 {
+            assert!(graph.concat_axis(&[a, b], axis).is_err() && graph.stack(&[a, b], axis).is_err(), "{axis}");
+        }
+    }
+
+    #[test]
+    fn values_are_stacked_in_front_and_behind() {
+        let rows: [(&[Dim], &[f32]); 2] = [
+            (&[Dim::Batch, Dim::Fixed(2)], &[1.0, 2.0, 3.0, 4.0]),
+            (&[Dim::Batch, Dim::Fixed(2)], &[5.0, 6.0, 7.0, 8.0]),
+        ];
+        let case = |axis| Case::new(&rows, move |g, x| g.stack(x, axis));
+        check::close(&case(0).values(), &[1.0, 2.0, 5.0, 6.0, 3.0, 4.0, 7.0, 8.0], 0.0);
+        check::close(&case(1).values(), &[1.0, 5.0, 2.0, 6.0, 3.0, 7.0, 4.0, 8.0], 0.0);
+        case(0).check_gradients();
+        case(1).check_gradients();
+    }
+
     #[test]
     fn nothing_cannot_be_joined() {
-        assert!(Graph::new().concat(&[]).is_err());
+        assert!(Graph::new().concat(&[]).is_err() && Graph::new().stack(&[], 0).is_err());
     }
 }

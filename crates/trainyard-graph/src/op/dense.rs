@@ -7,7 +7,8 @@ use crate::device::gemm::{self, Matrix};
 use crate::{Graph, NodeId, Result, Shape};
 use serde::{Deserialize, Serialize};
 
-/// `activation(x·w + b)`: the activation is applied while the rows are in cache.
+/// `activation(x·w + b)`: the activation is applied while the rows are in cache. It is one whose slope is a function of its
+/// value, as its argument is not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Dense {
     /// Applied at the end.
@@ -35,6 +36,10 @@ impl Graph {
             let product = self.matmul(x, w)?;
             return if activation == Activation::Linear { Ok(product) } else { self.activate(product, activation) };
         };
+        if activation.slope_reads_argument() {
+            let sum = self.dense(x, w, Some(bias), Activation::Linear)?;
+            return self.activate(sum, activation);
+        }
         let (inputs, units) = (self.shape(x).last().unwrap_or(0), self.shape(w).last().unwrap_or(0));
         self.apply(Op::Dense(Dense { activation, inputs, units }), &[x, w, bias])
     }
@@ -46,6 +51,12 @@ impl Operation for Dense {
     }
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {
+        self.activation.check()?;
+        if self.activation.slope_reads_argument() {
+            return Err(
+                "an activation whose slope is a function of its value; apply the others on their own".to_owned()
+            );
+        }
         match inputs {
             [x, w, bias]
                 if x.last() == Some(self.inputs)
@@ -118,6 +129,14 @@ mod tests {
         case(Activation::Linear).check_gradients();
         case(Activation::Relu).check_gradients();
         case(Activation::Tanh).check_gradients();
+    }
+
+    #[test]
+    fn an_activation_whose_slope_needs_its_argument_is_applied_apart() {
+        let sums = case(Activation::Linear).values();
+        let expected = Case::unary(&sums, |g, x| g.activate(x, Activation::Gelu)).values();
+        check::close(&case(Activation::Gelu).values(), &expected, 0.0);
+        case(Activation::Gelu).check_gradients();
     }
 
     #[test]

@@ -3,9 +3,11 @@
 //! To add one: a file here, a variant of [`Op`], and an arm wherever the compiler then asks for it.
 
 mod activate;
+mod activation_text;
 mod affine;
 mod attention;
 mod attention_head;
+mod average_pool;
 mod batch_matmul;
 mod binary;
 mod broadcast_to;
@@ -14,11 +16,16 @@ mod constant;
 mod dense;
 mod dropout;
 mod embedding_bag;
+mod gather;
 mod input;
+mod layer_norm;
 mod matmul;
+mod max_pool;
 mod pad;
+mod pooling;
+mod pow;
+mod reduce;
 mod reshape;
-mod row;
 mod sigmoid_cross_entropy;
 mod slice;
 mod softmax;
@@ -30,6 +37,7 @@ mod unary;
 pub use activate::{Activate, ActivateGrad, Activation};
 pub use affine::Affine;
 pub use attention::{Attention, AttentionGrad, AttentionOptions};
+pub use average_pool::{AveragePool, AveragePoolGrad};
 pub use batch_matmul::BatchMatMul;
 pub use binary::{Binary, BinaryKind};
 pub use broadcast_to::BroadcastTo;
@@ -38,9 +46,15 @@ pub use constant::Constant;
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding_bag::{Combiner, EmbeddingBag, EmbeddingBagGrad};
+pub use gather::{Gather, GatherGrad};
 pub use input::{Input, InputKind};
+pub use layer_norm::{LayerNorm, LayerNormGrad, LayerNormScaleGrad};
 pub use matmul::MatMul;
+pub use max_pool::{MaxPool, MaxPoolGrad};
 pub use pad::Pad;
+pub use pooling::{Padding, Pooling};
+pub use pow::Pow;
+pub use reduce::{Reduce, ReduceGrad, ReduceKind};
 pub use reshape::Reshape;
 pub use sigmoid_cross_entropy::SigmoidCrossEntropy;
 pub use slice::Slice;
@@ -113,9 +127,13 @@ pub enum Op {
     Attention(Attention),
     /// Its gradient.
     AttentionGrad(AttentionGrad),
+    /// Means of windows.
+    AveragePool(AveragePool),
+    /// Its gradient.
+    AveragePoolGrad(AveragePoolGrad),
     /// Products of many pairs of matrices.
     BatchMatMul(BatchMatMul),
-    /// Sum, difference, product or quotient.
+    /// Sum, difference, product, quotient, maximum, minimum or comparison.
     Binary(Binary),
     /// Repetition along axes.
     BroadcastTo(BroadcastTo),
@@ -129,10 +147,30 @@ pub enum Op {
     EmbeddingBag(EmbeddingBag),
     /// Its gradient.
     EmbeddingBagGrad(EmbeddingBagGrad),
+    /// Chosen places of an axis.
+    Gather(Gather),
+    /// Its gradient.
+    GatherGrad(GatherGrad),
+    /// Normalisation of each row.
+    LayerNorm(LayerNorm),
+    /// Its gradient.
+    LayerNormGrad(LayerNormGrad),
+    /// Its gradient for the scale.
+    LayerNormScaleGrad(LayerNormScaleGrad),
     /// Product of matrices.
     MatMul(MatMul),
+    /// Largest numbers of windows.
+    MaxPool(MaxPool),
+    /// Its gradient.
+    MaxPoolGrad(MaxPoolGrad),
     /// Zeros on both sides of the last axis.
     Pad(Pad),
+    /// A power.
+    Pow(Pow),
+    /// Maximum or minimum along an axis.
+    Reduce(Reduce),
+    /// Its gradient.
+    ReduceGrad(ReduceGrad),
     /// Other axes over the same numbers.
     Reshape(Reshape),
     /// Cross-entropy of two classes.
@@ -163,6 +201,8 @@ impl Op {
             Self::Affine(op) => op,
             Self::Attention(op) => op,
             Self::AttentionGrad(op) => op,
+            Self::AveragePool(op) => op,
+            Self::AveragePoolGrad(op) => op,
             Self::BatchMatMul(op) => op,
             Self::Binary(op) => op,
             Self::BroadcastTo(op) => op,
@@ -171,8 +211,18 @@ impl Op {
             Self::Dropout(op) => op,
             Self::EmbeddingBag(op) => op,
             Self::EmbeddingBagGrad(op) => op,
+            Self::Gather(op) => op,
+            Self::GatherGrad(op) => op,
+            Self::LayerNorm(op) => op,
+            Self::LayerNormGrad(op) => op,
+            Self::LayerNormScaleGrad(op) => op,
             Self::MatMul(op) => op,
+            Self::MaxPool(op) => op,
+            Self::MaxPoolGrad(op) => op,
             Self::Pad(op) => op,
+            Self::Pow(op) => op,
+            Self::Reduce(op) => op,
+            Self::ReduceGrad(op) => op,
             Self::Reshape(op) => op,
             Self::SigmoidCrossEntropy(op) => op,
             Self::Slice(op) => op,

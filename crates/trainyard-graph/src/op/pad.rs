@@ -24,10 +24,23 @@ impl Graph {
     /// When the last axis is not of fixed size.
     pub fn pad(&mut self, x: NodeId, before: usize, after: usize) -> Result<NodeId> {
         let width = self.shape(x).last().unwrap_or(0);
-        if before + after == 0 {
+        if before == 0 && after == 0 {
             return Ok(x);
         }
         self.apply(Op::Pad(Pad { before, after, width }), &[x])
+    }
+
+    /// Adds zeros on both sides of the axis `axis`, counted without the batch.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such axis.
+    pub fn pad_axis(&mut self, x: NodeId, axis: usize, before: usize, after: usize) -> Result<NodeId> {
+        let (flat, step) = self.merge_from(x, axis)?;
+        let padded = self.pad(flat, before.saturating_mul(step), after.saturating_mul(step))?;
+        let size = self.shape(padded).last().unwrap_or(0) / step.max(1);
+        let to = self.shape(x).with_axis(axis, size);
+        self.reshape(padded, to.dims())
     }
 }
 
@@ -70,6 +83,15 @@ mod tests {
     fn zeros_surround_each_row() {
         let case = Case::new(&[(&[Dim::Batch, Dim::Fixed(1)], &[1.0, 2.0])], |g, x| g.pad(x[0], 1, 2));
         check::close(&case.values(), &[0.0, 1.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0], 0.0);
+        case.check_gradients();
+    }
+
+    #[test]
+    fn zeros_surround_an_inner_axis() {
+        let case = Case::new(&[(&[Dim::Batch, Dim::Fixed(1), Dim::Fixed(2)], &[1.0, 2.0, 3.0, 4.0])], |g, x| {
+            g.pad_axis(x[0], 0, 1, 0)
+        });
+        check::close(&case.values(), &[0.0, 0.0, 1.0, 2.0, 0.0, 0.0, 3.0, 4.0], 0.0);
         case.check_gradients();
     }
 }

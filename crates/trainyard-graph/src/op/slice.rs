@@ -29,6 +29,18 @@ impl Graph {
         }
         self.apply(Op::Slice(Slice { start, len, width }), &[x])
     }
+
+    /// The elements `start..start + len` of the axis `axis`, counted without the batch.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such axis, it is shorter, or `len` is 0.
+    pub fn slice_axis(&mut self, x: NodeId, axis: usize, start: usize, len: usize) -> Result<NodeId> {
+        let (flat, step) = self.merge_from(x, axis)?;
+        let part = self.slice(flat, start.saturating_mul(step), len.saturating_mul(step))?;
+        let to = self.shape(x).with_axis(axis, len);
+        self.reshape(part, to.dims())
+    }
 }
 
 impl Operation for Slice {
@@ -72,6 +84,18 @@ mod tests {
         let case = Case::new(&[(&dims, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])], |g, x| g.slice(x[0], 1, 1));
         check::close(&case.values(), &[2.0, 5.0], 0.0);
         case.check_gradients();
+    }
+
+    #[test]
+    fn part_of_an_inner_axis_is_taken() {
+        let dims = [Dim::Batch, Dim::Fixed(3), Dim::Fixed(2)];
+        let x: Vec<f32> = (0..12).map(|i| i as f32).collect();
+        let case = Case::new(&[(&dims, &x)], |g, x| g.slice_axis(x[0], 0, 1, 2));
+        check::close(&case.values(), &[2.0, 3.0, 4.0, 5.0, 8.0, 9.0, 10.0, 11.0], 0.0);
+        case.check_gradients();
+        let mut graph = Graph::new();
+        let x = graph.input("x", &dims).unwrap();
+        assert!(graph.slice_axis(x, 0, 2, 2).is_err() && graph.slice_axis(x, 2, 0, 1).is_err());
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Probabilities from logits.
 
-use super::{Op, Operation, only_with_last, row};
+use super::{Op, Operation, only_with_last};
 use crate::device::Call;
 use crate::math;
-use crate::simd::vectorize;
+use crate::simd::{self, vectorize};
 use crate::{Graph, NodeId, Result, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -26,13 +26,42 @@ impl Graph {
     }
 }
 
+/// The largest number of a row, `-inf` for none; NaN is passed over. One chain of comparisons would wait for each of them.
+#[inline(always)]
+pub(super) fn max(row: &[f32]) -> f32 {
+    let (vectors, rest) = row.as_chunks::<16>();
+    let mut largest = [f32::NEG_INFINITY; 16];
+    for vector in vectors {
+        for (a, &b) in largest.iter_mut().zip(vector) {
+            *a = larger(*a, b);
+        }
+    }
+    for (a, &b) in largest.iter_mut().zip(rest) {
+        *a = larger(*a, b);
+    }
+    let mut all = f32::NEG_INFINITY;
+    for x in largest {
+        all = larger(all, x);
+    }
+    all
+}
+
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
+}
+
 /// Replaces a row of logits by its probabilities.
 #[inline(always)]
 pub(super) fn softmax_row(row: &mut [f32]) {
-    let max = row::max(row);
-    row.iter_mut().for_each(|z| *z = math::exp(*z - max));
-    let sum = row::sum(row);
-    row.iter_mut().for_each(|z| *z /= sum);
+    let max = max(row);
+    for z in row.iter_mut() {
+        *z = math::exp(*z - max);
+    }
+    let sum = simd::sum(row, |z| z);
+    for z in row {
+        *z /= sum;
+    }
 }
 
 impl Operation for Softmax {
@@ -62,7 +91,11 @@ impl Operation for Softmax {
     fn run(&self, call: &mut Call<'_>) {
         vectorize(
             #[inline(always)]
-            || call.output.chunks_exact_mut(self.classes).for_each(softmax_row),
+            || {
+                for row in call.output.chunks_exact_mut(self.classes) {
+                    softmax_row(row);
+                }
+            },
         );
     }
 }
@@ -85,6 +118,14 @@ mod tests {
     #[test]
     fn large_logits_do_not_overflow() {
         check::close(&case(&[1000.0, 1000.0, -1000.0]).values(), &[0.5, 0.5, 0.0], 0.0);
+    }
+
+    #[test]
+    fn the_largest_number_is_found_in_rows_of_every_length() {
+        for n in 0..70 {
+            let row: Vec<f32> = (0..n).map(|i| ((i * 37) % 64) as f32 - 70.0).collect();
+            assert_eq!(super::max(&row), row.iter().copied().fold(f32::NEG_INFINITY, f32::max), "{n} numbers");
+        }
     }
 
     #[test]

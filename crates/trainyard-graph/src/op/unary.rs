@@ -20,6 +20,10 @@ pub enum UnaryKind {
     Square,
     /// `|x|`, with slope 0 at 0.
     Abs,
+    /// `sin(x)`, of an angle in radians.
+    Sin,
+    /// `cos(x)`, of an angle in radians.
+    Cos,
     /// -1, 0 or 1: the slope of `|x|`. Its own slope is taken as 0.
     Sign,
 }
@@ -77,6 +81,24 @@ impl Graph {
         self.unary(UnaryKind::Abs, x)
     }
 
+    /// `sin(x)`, of an angle in radians.
+    ///
+    /// # Errors
+    ///
+    /// When `x` is ids.
+    pub fn sin(&mut self, x: NodeId) -> Result<NodeId> {
+        self.unary(UnaryKind::Sin, x)
+    }
+
+    /// `cos(x)`, of an angle in radians.
+    ///
+    /// # Errors
+    ///
+    /// When `x` is ids.
+    pub fn cos(&mut self, x: NodeId) -> Result<NodeId> {
+        self.unary(UnaryKind::Cos, x)
+    }
+
     fn unary(&mut self, kind: UnaryKind, x: NodeId) -> Result<NodeId> {
         self.apply(Op::Unary(Unary { kind }), &[x])
     }
@@ -90,6 +112,8 @@ impl Operation for Unary {
             UnaryKind::Sqrt => "sqrt",
             UnaryKind::Square => "square",
             UnaryKind::Abs => "abs",
+            UnaryKind::Sin => "sin",
+            UnaryKind::Cos => "cos",
             UnaryKind::Sign => "sign",
         }
     }
@@ -115,6 +139,14 @@ impl Operation for Unary {
                 let sign = graph.unary(UnaryKind::Sign, x)?;
                 graph.mul(upstream, sign)?
             }
+            UnaryKind::Sin => {
+                let slope = graph.cos(x)?;
+                graph.mul(upstream, slope)?
+            }
+            UnaryKind::Cos => {
+                let (sine, opposite) = (graph.sin(x)?, graph.neg(upstream)?);
+                graph.mul(opposite, sine)?
+            }
             UnaryKind::Sign => return Ok(vec![None]),
         };
         Ok(vec![Some(gradient)])
@@ -132,6 +164,8 @@ impl Operation for Unary {
             UnaryKind::Sqrt => each(f32::sqrt),
             UnaryKind::Square => each(|x| x * x),
             UnaryKind::Abs => each(f32::abs),
+            UnaryKind::Sin => each(f32::sin),
+            UnaryKind::Cos => each(f32::cos),
             UnaryKind::Sign => each(|x| if x == 0.0 { 0.0 } else { x.signum() }),
         }
     }
@@ -172,6 +206,12 @@ mod tests {
     fn abs_drops_the_sign() {
         check(Graph::abs, -3.5, 3.5);
         assert_eq!(Case::unary(&[0.0], Graph::abs).gradients(), vec![vec![0.0]]);
+    }
+
+    #[test]
+    fn sine_and_cosine_take_radians() {
+        check(Graph::sin, std::f32::consts::FRAC_PI_6, 0.5);
+        check(Graph::cos, std::f32::consts::FRAC_PI_3, 0.5);
     }
 
     #[test]

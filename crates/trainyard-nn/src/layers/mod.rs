@@ -3,22 +3,30 @@
 //! A layer is its settings. [`apply`](Dense::apply) adds it to a [`Network`]: its operations to the graph, its
 //! parameters to the list. A layer has no values of its own; they live in a store.
 
+mod average_pool;
 mod cross;
 mod dense;
 mod dropout;
 mod embedding;
 mod factorization_machine;
+mod global_pool;
+mod layer_norm;
 mod linear;
+mod max_pool;
 mod mlp;
 #[cfg(test)]
 mod testing;
 
+pub use average_pool::{AveragePool1d, AveragePool2d};
 pub use cross::Cross;
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use factorization_machine::FactorizationMachine;
+pub use global_pool::{GlobalAveragePool, GlobalMaxPool};
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;
+pub use max_pool::{MaxPool1d, MaxPool2d};
 pub use mlp::Mlp;
 
 use crate::{Error, Network, Result};

@@ -25,6 +25,15 @@ impl Built {
         Self::of(network, output, x.len() / width, vec![(input, x.to_vec())], None)
     }
 
+    /// A layer on `[batch, ..]` with these other axes.
+    pub(super) fn axes(x: &[f32], sizes: &[usize], build: impl FnOnce(&mut Network, NodeId) -> Result<NodeId>) -> Self {
+        let mut network = Network::new();
+        let dims: Vec<Dim> = [Dim::Batch].into_iter().chain(sizes.iter().map(|&size| Dim::Fixed(size))).collect();
+        let input = network.graph.input("x", &dims).unwrap();
+        let output = build(&mut network, input).unwrap();
+        Self::of(network, output, x.len() / sizes.iter().product::<usize>(), vec![(input, x.to_vec())], None)
+    }
+
     /// A layer on ids.
     pub(super) fn ids(rows: &[&[u64]], build: impl FnOnce(&mut Network, NodeId) -> Result<NodeId>) -> Self {
         let mut network = Network::new();

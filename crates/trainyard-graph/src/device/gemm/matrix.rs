@@ -113,9 +113,13 @@ impl<'a> Matrix<'a> {
         for start in (0..columns).step_by(LINE) {
             let end = columns.min(start + LINE);
             for (i, row) in out.chunks_exact_mut(columns).enumerate().take(self.rows.len()) {
-                let from = self.rows.offset(i);
-                let places = row[start..end].iter_mut().zip(start..);
-                places.for_each(|(y, j)| *y = self.values[from + self.columns.offset(j)]);
+                let from = &self.values[self.rows.offset(i)..];
+                let mut to = &mut row[start..end];
+                for run in self.columns.runs(start, end) {
+                    let (part, rest) = to.split_at_mut(run.len);
+                    part.iter_mut().enumerate().for_each(|(j, y)| *y = from[run.offset + j * self.columns.stride()]);
+                    to = rest;
+                }
             }
         }
     }
