@@ -27,6 +27,7 @@ mod pow;
 mod reduce;
 mod reshape;
 mod sigmoid_cross_entropy;
+mod sinusoidal_positions;
 mod slice;
 mod softmax;
 mod softmax_cross_entropy;
@@ -57,6 +58,7 @@ pub use pow::Pow;
 pub use reduce::{Reduce, ReduceGrad, ReduceKind};
 pub use reshape::Reshape;
 pub use sigmoid_cross_entropy::SigmoidCrossEntropy;
+pub use sinusoidal_positions::SinusoidalPositions;
 pub use slice::Slice;
 pub use softmax::Softmax;
 pub use softmax_cross_entropy::{SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad};
@@ -175,6 +177,8 @@ pub enum Op {
     Reshape(Reshape),
     /// Cross-entropy of two classes.
     SigmoidCrossEntropy(SigmoidCrossEntropy),
+    /// Sines and cosines that tell positions apart.
+    SinusoidalPositions(SinusoidalPositions),
     /// Part of the last axis.
     Slice(Slice),
     /// Probabilities from logits.
@@ -225,6 +229,7 @@ impl Op {
             Self::ReduceGrad(op) => op,
             Self::Reshape(op) => op,
             Self::SigmoidCrossEntropy(op) => op,
+            Self::SinusoidalPositions(op) => op,
             Self::Slice(op) => op,
             Self::Softmax(op) => op,
             Self::SoftmaxCrossEntropy(op) => op,

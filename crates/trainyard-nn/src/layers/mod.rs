@@ -14,8 +14,11 @@ mod layer_norm;
 mod linear;
 mod max_pool;
 mod mlp;
+mod multi_head_attention;
+mod positional_embedding;
 #[cfg(test)]
 mod testing;
+mod transformer_encoder;
 
 pub use average_pool::{AveragePool1d, AveragePool2d};
 pub use cross::Cross;
@@ -28,6 +31,9 @@ pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use max_pool::{MaxPool1d, MaxPool2d};
 pub use mlp::Mlp;
+pub use multi_head_attention::MultiHeadAttention;
+pub use positional_embedding::PositionalEmbedding;
+pub use transformer_encoder::TransformerEncoder;
 
 use crate::{Error, Network, Result};
 use trainyard_graph::NodeId;
