@@ -3,7 +3,7 @@
 /// `exp(x)`, within 2 units in the last place: `2ⁿ·exp(r)` with `|r| ≤ ln 2 / 2`, a polynomial for `exp(r)`.
 ///
 /// Coefficients of the Cephes library's `expf` (Moshier, 1992). Below -103.97 it is 0, above 88.72 infinite.
-#[inline(always)]
+#[inline]
 pub(crate) fn exp(x: f32) -> f32 {
     let clamped = x.clamp(-104.0, 89.0);
     let n = (clamped * std::f32::consts::LOG2_E).round_ties_even();
@@ -18,13 +18,13 @@ pub(crate) fn exp(x: f32) -> f32 {
     fraction * power_of_two(half) * power_of_two(n as i32 - half)
 }
 
-#[inline(always)]
+#[inline]
 fn power_of_two(n: i32) -> f32 {
     f32::from_bits(((n + 127) as u32) << 23)
 }
 
 /// `1 / (1 + exp(-x))`.
-#[inline(always)]
+#[inline]
 pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
@@ -32,7 +32,7 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
 /// `tanh(x)`: a polynomial near 0, where the formula by `exp` would cancel.
 ///
 /// Coefficients of the Cephes library's `tanhf` (Moshier, 1992).
-#[inline(always)]
+#[inline]
 pub(crate) fn tanh(x: f32) -> f32 {
     let square = x * x;
     let mut p = -5.704_988_7e-3;
@@ -45,7 +45,7 @@ pub(crate) fn tanh(x: f32) -> f32 {
 }
 
 /// `ln(1 + exp(x))`, without overflow.
-#[inline(always)]
+#[inline]
 pub(crate) fn softplus(x: f32) -> f32 {
     let positive = if x > 0.0 { x } else { x * 0.0 };
     positive + exp(-x.abs()).ln_1p()
