@@ -174,12 +174,18 @@ impl Head<'_> {
         let Some(drops) = self.drops else { return };
         let kept = 1.0 / (1.0 - self.op.dropout);
         let visible = self.op.visible(rows.end);
-        for (row, query) in values.chunks_exact_mut(visible).zip(rows.clone()) {
-            let first = drops.first + (query * self.op.keys) as u64;
-            for (i, x) in (first..).zip(row) {
-                *x *= if random::uniform(drops.stream, i) < self.op.dropout { 0.0 } else { kept };
-            }
-        }
+        vectorize(
+            #[inline(always)]
+            || {
+                for (row, query) in values.chunks_exact_mut(visible).zip(rows.clone()) {
+                    let first = drops.first + (query * self.op.keys) as u64;
+                    for (i, x) in row.iter_mut().enumerate() {
+                        let is_dropped = random::uniform(drops.stream, first + i as u64) < self.op.dropout;
+                        *x *= if is_dropped { 0.0 } else { kept };
+                    }
+                }
+            },
+        );
     }
 }
 

@@ -44,6 +44,10 @@ impl Axis {
     /// Where place `i` lies.
     #[inline(always)]
     pub(super) const fn offset(&self, i: usize) -> usize {
+        // The common case, without divisions, which took a sixth of the time of products of 64 × 64 numbers.
+        if self.is_regular() {
+            return i * self.stride();
+        }
         let [(_, outer), (middle_len, middle), (inner_len, inner)] = self.levels;
         let (rest, k) = (i / inner_len, i % inner_len);
         (rest / middle_len) * outer + (rest % middle_len) * middle + k * inner
