@@ -207,18 +207,19 @@ impl Graph {
         })
     }
 
-    /// A row of a value has at most `ROW_LEN_MAX` numbers, so that sizes computed from it do not overflow.
+    /// A row of a value, and what an operation works with for it, have at most `ROW_LEN_MAX` numbers, so that sizes computed
+    /// from it do not overflow.
     fn check_size(&self, op: &Op, shape: &Shape) -> Result<()> {
         let sizes = shape.dims().iter().map(|dim| if let Dim::Fixed(size) = dim { *size } else { 1 });
         let len = sizes.into_iter().try_fold(1_usize, usize::checked_mul);
-        if len.is_some_and(|len| len <= ROW_LEN_MAX) {
+        if len.is_some_and(|len| len.max(op.operation().scratch_len()) <= ROW_LEN_MAX) {
             return Ok(());
         }
         Err(Error::Shape {
             op: op.operation().name(),
             scope: self.scope_name(),
             shapes: format!("a value of shape {shape}"),
-            expected: format!("at most {ROW_LEN_MAX} numbers in a row"),
+            expected: format!("at most {ROW_LEN_MAX} numbers in a row, and of memory to compute it"),
         })
     }
 

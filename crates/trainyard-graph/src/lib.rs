@@ -51,6 +51,8 @@ pub use exact_sum::ExactSum;
 pub use gradient::gradients;
 pub use graph::{Graph, Node, NodeId};
 pub use lanes::Lanes;
-pub use op::{Activation, Cell, Combiner, ConvPadding, Op, Padding, RecurrentLayer, Returns, Windows};
+pub use op::{
+    Activation, AttentionOptions, Cell, Combiner, ConvPadding, Op, Padding, RecurrentLayer, Returns, Windows,
+};
 pub use ragged::Ragged;
 pub use shape::{Dim, Shape, Split};

@@ -34,6 +34,11 @@ impl<'a> Call<'a> {
         self.frame.read(self.inputs[i])
     }
 
+    /// Whether there is an input `i`: some are optional.
+    pub(crate) fn has_input(&self, i: usize) -> bool {
+        i < self.inputs.len()
+    }
+
     /// The ids of input `i`, row by row.
     pub(crate) fn bags(&self, i: usize) -> impl Iterator<Item = Bag<'a>> + use<'a> {
         self.frame.bags(self.inputs[i])

@@ -5,7 +5,10 @@
 mod activate;
 mod activation_text;
 mod affine;
+mod attention;
+mod attention_head;
 mod average_pool;
+mod batch_matmul;
 mod batch_norm;
 mod binary;
 mod broadcast_to;
@@ -31,6 +34,7 @@ mod reduce;
 mod reshape;
 mod sequence_mask;
 mod sigmoid_cross_entropy;
+mod sinusoidal_positions;
 mod slice;
 mod softmax;
 mod softmax_cross_entropy;
@@ -41,7 +45,9 @@ mod windows;
 
 pub use activate::{Activate, ActivateGrad, Activation};
 pub use affine::Affine;
+pub use attention::{Attention, AttentionGrad, AttentionOptions};
 pub use average_pool::{AveragePool, AveragePoolGrad};
+pub use batch_matmul::BatchMatMul;
 pub use batch_norm::{BatchNorm, BatchNormGrad, BatchNormParams, BatchNormScaleGrad, Statistic, StatisticShift};
 pub use binary::{Binary, BinaryKind};
 pub use broadcast_to::BroadcastTo;
@@ -67,6 +73,7 @@ pub use reduce::{Reduce, ReduceGrad, ReduceKind};
 pub use reshape::Reshape;
 pub use sequence_mask::SequenceMask;
 pub use sigmoid_cross_entropy::SigmoidCrossEntropy;
+pub use sinusoidal_positions::SinusoidalPositions;
 pub use slice::Slice;
 pub use softmax::Softmax;
 pub use softmax_cross_entropy::{SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad};
@@ -171,6 +178,10 @@ pub enum Op {
     ActivateGrad(ActivateGrad),
     /// `scale·x + shift`.
     Affine(Affine),
+    /// Scaled dot-product attention.
+    Attention(Attention),
+    /// Its gradient.
+    AttentionGrad(AttentionGrad),
     /// Means of windows.
     AveragePool(AveragePool),
     /// Its gradient.
@@ -181,6 +192,8 @@ pub enum Op {
     BatchNormGrad(BatchNormGrad),
     /// Its gradient for the scale.
     BatchNormScaleGrad(BatchNormScaleGrad),
+    /// Products of many pairs of matrices.
+    BatchMatMul(BatchMatMul),
     /// Sum, difference, product, quotient, maximum, minimum or comparison.
     Binary(Binary),
     /// Repetition along axes.
@@ -243,6 +256,8 @@ pub enum Op {
     SequenceMask(SequenceMask),
     /// Cross-entropy of two classes.
     SigmoidCrossEntropy(SigmoidCrossEntropy),
+    /// Sines and cosines that tell positions apart.
+    SinusoidalPositions(SinusoidalPositions),
     /// Part of the last axis.
     Slice(Slice),
     /// Probabilities from logits.
@@ -274,11 +289,14 @@ impl Op {
             Self::Activate(op) => op,
             Self::ActivateGrad(op) => op,
             Self::Affine(op) => op,
+            Self::Attention(op) => op,
+            Self::AttentionGrad(op) => op,
             Self::AveragePool(op) => op,
             Self::AveragePoolGrad(op) => op,
             Self::BatchNorm(op) => op,
             Self::BatchNormGrad(op) => op,
             Self::BatchNormScaleGrad(op) => op,
+            Self::BatchMatMul(op) => op,
             Self::Binary(op) => op,
             Self::BroadcastTo(op) => op,
             Self::Concat(op) => op,
@@ -310,6 +328,7 @@ impl Op {
             Self::Reshape(op) => op,
             Self::SequenceMask(op) => op,
             Self::SigmoidCrossEntropy(op) => op,
+            Self::SinusoidalPositions(op) => op,
             Self::Slice(op) => op,
             Self::Softmax(op) => op,
             Self::SoftmaxCrossEntropy(op) => op,

@@ -3,6 +3,7 @@
 use super::{Op, Operation, only_with_last};
 use crate::device::Call;
 use crate::math;
+use crate::simd::{self, vectorize};
 use crate::{Graph, NodeId, Result, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -25,13 +26,42 @@ impl Graph {
     }
 }
 
-/// Replaces a row of logits by its probabilities and returns the logarithm of the sum of exponentials.
-pub(super) fn softmax_row(row: &mut [f32]) -> f32 {
-    let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    row.iter_mut().for_each(|z| *z = math::exp(*z - max));
-    let sum: f32 = row.iter().sum();
-    row.iter_mut().for_each(|z| *z /= sum);
-    max + sum.ln()
+/// The largest number of a row, `-inf` for none; NaN is passed over. One chain of comparisons would wait for each of them.
+#[inline(always)]
+pub(super) fn max(row: &[f32]) -> f32 {
+    let (vectors, rest) = row.as_chunks::<16>();
+    let mut largest = [f32::NEG_INFINITY; 16];
+    for vector in vectors {
+        for (a, &b) in largest.iter_mut().zip(vector) {
+            *a = larger(*a, b);
+        }
+    }
+    for (a, &b) in largest.iter_mut().zip(rest) {
+        *a = larger(*a, b);
+    }
+    let mut all = f32::NEG_INFINITY;
+    for x in largest {
+        all = larger(all, x);
+    }
+    all
+}
+
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
+}
+
+/// Replaces a row of logits by its probabilities.
+#[inline(always)]
+pub(super) fn softmax_row(row: &mut [f32]) {
+    let max = max(row);
+    for z in row.iter_mut() {
+        *z = math::exp(*z - max);
+    }
+    let sum = simd::sum(row, |z| z);
+    for z in row {
+        *z /= sum;
+    }
 }
 
 impl Operation for Softmax {
@@ -59,9 +89,14 @@ impl Operation for Softmax {
     }
 
     fn run(&self, call: &mut Call<'_>) {
-        for row in call.output.chunks_exact_mut(self.classes) {
-            softmax_row(row);
-        }
+        vectorize(
+            #[inline(always)]
+            || {
+                for row in call.output.chunks_exact_mut(self.classes) {
+                    softmax_row(row);
+                }
+            },
+        );
     }
 }
 
@@ -83,6 +118,24 @@ mod tests {
     #[test]
     fn large_logits_do_not_overflow() {
         check::close(&case(&[1000.0, 1000.0, -1000.0]).values(), &[0.5, 0.5, 0.0], 0.0);
+    }
+
+    #[test]
+    fn the_largest_number_is_found_in_rows_of_every_length() {
+        for n in 0..70 {
+            let row: Vec<f32> = (0..n).map(|i| ((i * 37) % 64) as f32 - 70.0).collect();
+            assert_eq!(super::max(&row), row.iter().copied().fold(f32::NEG_INFINITY, f32::max), "{n} numbers");
+        }
+    }
+
+    #[test]
+    fn a_row_of_several_vectors_sums_to_one() {
+        let logits: Vec<f32> = (0..74).map(|i| (i % 13) as f32 - (i % 7) as f32).collect();
+        let values = Case::new(&[(&[Dim::Batch, Dim::Fixed(37)], &logits)], |g, x| g.softmax(x[0])).values();
+        for (row, logits) in values.chunks(37).zip(logits.chunks(37)) {
+            let sum: f32 = logits.iter().map(|z| z.exp()).sum();
+            check::close(row, &logits.iter().map(|z| z.exp() / sum).collect::<Vec<_>>(), 1e-6);
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Cross-entropy of many classes, from logits.
 
-use super::softmax::softmax_row;
+use super::softmax::{max, softmax_row};
 use super::{Op, Operation};
 use crate::device::Call;
 use crate::math;
+use crate::simd::vectorize;
 use crate::{Graph, NodeId, Result, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -68,7 +69,7 @@ impl Operation for SoftmaxCrossEntropy {
     fn run(&self, call: &mut Call<'_>) {
         let rows = call.input(0).chunks_exact(self.classes).zip(call.input(1));
         for (loss, (row, &label)) in call.output.iter_mut().zip(rows) {
-            let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let max = max(row);
             let sum: f32 = row.iter().map(|z| math::exp(z - max)).sum();
             *loss = class_of(label, self.classes).map_or(f32::NAN, |class| max - row[class] + sum.ln());
         }
@@ -101,8 +102,15 @@ impl Operation for SoftmaxCrossEntropyGrad {
 
     fn run(&self, call: &mut Call<'_>) {
         let (labels, upstream) = (call.input(1), call.input(2));
+        vectorize(
+            #[inline(always)]
+            || {
+                for row in call.output.chunks_exact_mut(self.classes) {
+                    softmax_row(row);
+                }
+            },
+        );
         for ((row, &label), &g) in call.output.chunks_exact_mut(self.classes).zip(labels).zip(upstream) {
-            softmax_row(row);
             if let Some(class) = class_of(label, self.classes) {
                 row[class] -= 1.0;
             }

@@ -20,11 +20,14 @@ mod lstm;
 mod max_pool;
 mod mlp;
 mod mlp;
+mod multi_head_attention;
+mod positional_embedding;
 mod recurrent;
 mod sequence_embedding;
 mod simple_rnn;
 #[cfg(test)]
 mod testing;
+mod transformer_encoder;
 
 pub use average_pool::{AveragePool1d, AveragePool2d};
 pub use batch_norm::BatchNorm;
@@ -43,8 +46,11 @@ pub use lstm::Lstm;
 pub use max_pool::{MaxPool1d, MaxPool2d};
 pub use mlp::Mlp;
 pub use mlp::Mlp;
+pub use multi_head_attention::MultiHeadAttention;
+pub use positional_embedding::PositionalEmbedding;
 pub use sequence_embedding::SequenceEmbedding;
 pub use simple_rnn::SimpleRnn;
+pub use transformer_encoder::TransformerEncoder;
 
 use crate::{Error, Network, Result};
 use trainyard_graph::NodeId;

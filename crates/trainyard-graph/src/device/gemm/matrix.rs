@@ -142,6 +142,29 @@ impl<'a> Matrix<'a> {
         if yes { Self { rows: self.columns, columns: self.rows, ..self } } else { self }
     }
 
+    /// Copies the numbers to `out`, row by row.
+    ///
+    /// # Panics
+    ///
+    /// When `out` is shorter.
+    pub(crate) fn copy_to(&self, out: &mut [f32]) {
+        // Of a transposed matrix, as many rows are read at once as a line of cache holds numbers to write.
+        const LINE: usize = 16;
+        let columns = self.columns.len();
+        for start in (0..columns).step_by(LINE) {
+            let end = columns.min(start + LINE);
+            for (i, row) in out.chunks_exact_mut(columns).enumerate().take(self.rows.len()) {
+                let from = &self.values[self.rows.offset(i)..];
+                let mut to = &mut row[start..end];
+                for run in self.columns.runs(start, end) {
+                    let (part, rest) = to.split_at_mut(run.len);
+                    part.iter_mut().enumerate().for_each(|(j, y)| *y = from[run.offset + j * self.columns.stride()]);
+                    to = rest;
+                }
+            }
+        }
+    }
+
     pub(super) fn at(&self, row: usize, column: usize) -> f32 {
         self.values[self.rows.offset(row) + self.columns.offset(column)]
     }
@@ -191,6 +214,17 @@ mod tests {
                 axis.runs(start, end).flat_map(|run| (0..run.len).map(move |i| run.offset + i * 2)).collect();
             assert_eq!(places, (start..end).map(|i| axis.offset(i)).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn a_transposed_matrix_is_copied_row_by_row() {
+        let values: Vec<f32> = (0..60).map(|i| i as f32).collect();
+        // Columns 1..4 of 20 rows of 3, transposed: more columns than a line of cache has numbers.
+        let part = Matrix::view(&values[1..], Axis::new(2, 1), Axis::new(19, 3));
+        let mut out = [0.0; 38];
+        part.copy_to(&mut out);
+        let expected: Vec<f32> = (0..38).map(|i| (i % 19 * 3 + i / 19 + 1) as f32).collect();
+        assert_eq!(out[..], expected);
     }
 
     #[test]
