@@ -30,20 +30,19 @@ pub struct Gradients {
 }
 
 impl Gradients {
-    /// Reads them from the outputs of a program: from output `first` on one for each parameter, of which `is_table` says whether
-    /// it is a table.
+    /// Takes them from the outputs of a program: from output `first` on one for each parameter, of which `is_table` says whether
+    /// it is a table. The program gets their memory for its next run.
     ///
     /// # Panics
     /// When the program has fewer outputs.
-    pub fn read(&mut self, program: &dyn Program, first: usize, is_table: &[bool]) {
+    pub fn take(&mut self, program: &mut dyn Program, first: usize, is_table: &[bool]) {
         let n_tables = is_table.iter().filter(|table| **table).count();
         self.rows.resize_with(n_tables, Vec::new);
         self.dense.resize_with(is_table.len() - n_tables, Vec::new);
         let (mut dense, mut rows) = (self.dense.iter_mut(), self.rows.iter_mut());
         for (i, &table) in is_table.iter().enumerate() {
             if let Some(buffer) = if table { rows.next() } else { dense.next() } {
-                buffer.clear();
-                buffer.extend_from_slice(program.output(first + i));
+                program.swap_output(first + i, buffer);
             }
         }
     }

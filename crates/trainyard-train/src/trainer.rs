@@ -67,7 +67,7 @@ impl Trainer<'_> {
         if !loss.is_finite() {
             return Err(self.diverged(step, loss)?);
         }
-        gradients.read(self.program.as_ref(), 1, &self.is_table);
+        gradients.take(self.program.as_mut(), 1, &self.is_table);
         self.store.push(&keys.keys, gradients)?;
         self.state.train_loss.add(loss, weight);
         Ok(loss)

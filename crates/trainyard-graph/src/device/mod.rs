@@ -42,6 +42,14 @@ pub trait Program: Send {
     /// When the program has no output `i`.
     fn output(&self, i: usize) -> &[f32];
 
+    /// Puts the value of output `i` after the last run into `values`, without a copy where it can: the memory of `values` then
+    /// takes the value of the next run, and until then the output is undefined.
+    ///
+    /// # Panics
+    ///
+    /// When the program has no output `i`.
+    fn swap_output(&mut self, i: usize, values: &mut Vec<f32>);
+
     /// The same program with memory of its own, for another thread.
     fn fork(&self) -> Box<dyn Program>;
 }

@@ -2,7 +2,7 @@
 
 use super::{Op, Operation, only};
 use crate::device::Call;
-use crate::{Dim, Graph, NodeId, Result, Shape};
+use crate::{Dim, Graph, NodeId, Result, Shape, simd};
 use serde::{Deserialize, Serialize};
 
 /// The axes of a value in another order. The batch stays first.
@@ -97,21 +97,41 @@ impl Transpose {
         }
     }
 
-    /// As [`copy`](Self::copy) for the last two axes, in squares that stay in cache.
+    /// As [`copy`](Self::copy) for the last two axes, in squares that stay in registers or in cache.
     fn copy_matrix(&self, from: &[f32], to: &mut [f32], axis: usize, start: usize) {
-        const SIDE: usize = 16;
         let columns = self.sizes[self.axes[axis + 1]];
         let (down, right) = (self.stride(axis), self.stride(axis + 1));
-        for (square, to) in to.chunks_mut(SIDE * columns).enumerate() {
-            let first = start + square * SIDE * down;
-            for left in (0..columns).step_by(SIDE) {
-                let width = SIDE.min(columns - left);
-                for (i, row) in to.chunks_exact_mut(columns).enumerate() {
-                    let first = first + i * down + left * right;
-                    let row = &mut row[left..left + width];
-                    row.iter_mut().enumerate().for_each(|(j, y)| *y = from[first + j * right]);
+        simd::vectorize(
+            #[inline(always)]
+            || {
+                for (square, to) in to.chunks_mut(SIDE * columns).enumerate() {
+                    copy_rows(&from[start + square * SIDE * down..], to, columns, (down, right));
                 }
-            }
+            },
+        );
+    }
+}
+
+/// Rows of the value that a square is high.
+const SIDE: usize = 8;
+
+/// Fills the rows of `to`, at most [`SIDE`] of them, whose numbers lie in `from` at the strides `down` and `right`.
+#[inline(always)]
+fn copy_rows(from: &[f32], to: &mut [f32], columns: usize, (down, right): (usize, usize)) {
+    let whole = if to.len() == SIDE * columns && down == 1 { columns - columns % SIDE } else { 0 };
+    for left in (0..whole).step_by(SIDE) {
+        let mut square = [[0.0_f32; SIDE]; SIDE];
+        for j in 0..SIDE {
+            square[j].copy_from_slice(&from[(left + j) * right..][..SIDE]);
+        }
+        for i in 0..SIDE {
+            let row: [f32; SIDE] = std::array::from_fn(|j| square[j][i]);
+            to[i * columns + left..][..SIDE].copy_from_slice(&row);
+        }
+    }
+    for (i, row) in to.chunks_exact_mut(columns).enumerate() {
+        for (j, y) in row.iter_mut().enumerate().skip(whole) {
+            *y = from[i * down + j * right];
         }
     }
 }

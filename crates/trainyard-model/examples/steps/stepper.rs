@@ -47,7 +47,7 @@ impl Stepper {
         let (dense, rows) = (&params.dense, &params.rows);
         let feeds = BatchFeeds { binding, batch, keys, dense, rows, scale: 1.0 / batch.rows as f32 };
         program.run(&feeds, Mode::Training { seed: 0, step: store.step()? + 1 })?;
-        gradients.read(program.as_ref(), 1, is_table);
+        gradients.take(program.as_mut(), 1, is_table);
         Ok(store.push(&keys.keys, gradients)?)
     }
 

@@ -3,9 +3,12 @@
 use crate::Result;
 use crate::data::Draws;
 use crate::stepper::Stepper;
+use arrow::array::{ArrayRef, Float64Array, StringArray};
+use arrow::record_batch::RecordBatch;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
 use trainyard_features::{Batch, CategoricalFeature, ColumnType, Encoding, Features, NumericFeature, Schema};
 use trainyard_graph::{Activation, Ragged};
@@ -113,9 +116,15 @@ fn predictor(ids: u64) -> Result<Predictor> {
         .chain((0..CATEGORICAL).map(|i| (format!("c{i}"), hash.clone())))
         .collect();
     let schema = Schema::new(numbers.chain(texts));
+    let number = || Arc::new(Float64Array::from(vec![1.0])) as ArrayRef;
+    let text = || Arc::new(StringArray::from(vec!["a"])) as ArrayRef;
+    let columns = (0..NUMERIC).map(|i| (format!("i{i}"), number()));
+    let row = RecordBatch::try_from_iter(columns.chain((0..CATEGORICAL).map(|i| (format!("c{i}"), text()))))?;
     let mut fitting = Features::new(serde_json::from_value(specs.into())?, &schema, None, None)?.fit();
     while !fitting.finished() {
-        fitting.absorb(fitting.collector())?;
+        let mut collector = fitting.collector();
+        collector.update(&row)?;
+        fitting.absorb(collector)?;
     }
     let features = fitting.finish()?;
     let architecture = Architecture::new(&dnn(), &head(), features.encoding())?;

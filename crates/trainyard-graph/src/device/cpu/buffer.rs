@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "disjoint parts of one buffer are written from several threads")]
 
 use std::cell::UnsafeCell;
+use std::mem::ManuallyDrop;
 use std::ops::Range;
 
 /// Numbers of which several parts can be borrowed at once, some of them for writing.
@@ -26,6 +27,13 @@ impl Buffer {
         if self.cells.len() < len {
             self.cells.resize_with(len, UnsafeCell::default);
         }
+    }
+
+    /// Exchanges the numbers, of which the first `len` count, with `numbers`.
+    pub(super) fn swap(&mut self, numbers: &mut Vec<f32>, len: usize) {
+        let mut taken = into_numbers(std::mem::replace(&mut self.cells, into_cells(std::mem::take(numbers))));
+        taken.truncate(len);
+        *numbers = taken;
     }
 
     /// All numbers, for whoever holds the buffer alone.
@@ -58,4 +66,18 @@ impl Buffer {
         // overlaps.
         unsafe { std::slice::from_raw_parts_mut(UnsafeCell::raw_get(cells.as_ptr()), cells.len()) }
     }
+}
+
+fn into_cells(numbers: Vec<f32>) -> Vec<UnsafeCell<f32>> {
+    let mut numbers = ManuallyDrop::new(numbers);
+    let (start, len, capacity) = (numbers.as_mut_ptr(), numbers.len(), numbers.capacity());
+    // SAFETY: `UnsafeCell<f32>` is laid out as `f32`, and the vector is not used any more.
+    unsafe { Vec::from_raw_parts(start.cast(), len, capacity) }
+}
+
+fn into_numbers(cells: Vec<UnsafeCell<f32>>) -> Vec<f32> {
+    let mut cells = ManuallyDrop::new(cells);
+    let (start, len, capacity) = (cells.as_mut_ptr(), cells.len(), cells.capacity());
+    // SAFETY: as above.
+    unsafe { Vec::from_raw_parts(start.cast(), len, capacity) }
 }

@@ -80,6 +80,8 @@ pub(super) struct Plan {
     /// What is computed for each micro-batch.
     pub(super) steps: Vec<Step>,
     pub(super) outputs: Vec<Output>,
+    /// The outputs in the order in which they are reduced: large ones first, so that lanes end together.
+    pub(super) reduced_first: Vec<usize>,
     /// Row lengths of the buffers that hold all rows of the batch.
     pub(super) batch_rows: Vec<usize>,
     /// Numbers among the parts that are added up over micro-batches; those behind are the same in each.
@@ -123,12 +125,13 @@ impl Plan {
         let arena_len = planner.place_in_arena(&needed);
         let (shared_steps, steps) =
             planner.steps(&needed)?.into_iter().partition(|step| matches!(step.output.place, Place::Shared(_)));
-        let outputs = outputs.iter().map(|&output| planner.output(output)).collect::<Result<_>>()?;
+        let outputs = outputs.iter().map(|&output| planner.output(output)).collect::<Result<Vec<_>>>()?;
         let slots = slots(graph, &needed);
         Ok(Self {
             slots,
             shared_steps,
             steps,
+            reduced_first: large_first(&outputs),
             outputs,
             batch_rows: planner.batch_rows,
             summed_len,
@@ -330,6 +333,13 @@ impl Planner<'_> {
     fn rows(&self, node: NodeId) -> usize {
         if self.graph.shape(node).has_batch() { self.micro_batch } else { 1 }
     }
+}
+
+fn large_first(outputs: &[Output]) -> Vec<usize> {
+    let len = |i: &usize| if let Output::Part { len, .. } = outputs[*i] { len } else { 0 };
+    let mut order: Vec<usize> = (0..outputs.len()).collect();
+    order.sort_by_key(|i| std::cmp::Reverse(len(i)));
+    order
 }
 
 /// Which nodes the outputs need.

@@ -150,7 +150,8 @@ impl CpuProgram {
         let work = |_lane: usize| {
             loop {
                 let i = next.fetch_add(1, Ordering::Relaxed);
-                let Some(output) = self.plan.outputs.get(i) else { return };
+                let Some(&i) = self.plan.reduced_first.get(i) else { return };
+                let output = &self.plan.outputs[i];
                 // SAFETY: one lane takes each output, and its result is in a buffer of its own.
                 let result = unsafe { self.results[i].part_mut(0..if self.is_reduced(i) { self.lens[i] } else { 0 }) };
                 match output {
@@ -168,22 +169,26 @@ impl CpuProgram {
     }
 
     fn sum_parts(&self, result: &mut [f32], offset: usize, groups: &Groups) {
-        let part = |group: usize| {
+        let part = |group: usize, len: usize| {
             let start = group * self.plan.parts_len + offset;
             // SAFETY: all groups have been computed; nobody writes parts while they are added up.
-            unsafe { self.parts.part(start..start + result.len()) }
+            unsafe { self.parts.part(start..start + len) }
         };
-        let first = part(0);
+        // Cut so that the sum stays in cache while the groups are added.
+        const CUT: usize = 2048;
+        let len = result.len();
         let others = if offset < self.plan.summed_len { 1..groups.len() } else { 0..0 };
-        let others: [Option<&[f32]>; Groups::MAX] = std::array::from_fn(|g| others.contains(&g).then(|| part(g)));
-        result.copy_from_slice(first);
-        for other in others.into_iter().flatten() {
-            simd::zip(
-                result,
-                other,
-                #[inline(always)]
-                |sum, x| sum + x,
-            );
+        for (i, sum) in result.chunks_mut(CUT).enumerate() {
+            let range = i * CUT..((i + 1) * CUT).min(len);
+            sum.copy_from_slice(&part(0, len)[range.clone()]);
+            for group in others.clone() {
+                simd::zip(
+                    sum,
+                    &part(group, len)[range.clone()],
+                    #[inline(always)]
+                    |sum, x| sum + x,
+                );
+            }
         }
     }
 
@@ -226,6 +231,15 @@ impl Program for CpuProgram {
             Output::Part { .. } | Output::Rows { .. } => &self.results[i],
         };
         &buffer.as_slice()[..self.lens[i]]
+    }
+
+    fn swap_output(&mut self, i: usize, values: &mut Vec<f32>) {
+        if self.is_reduced(i) {
+            self.results[i].swap(values, self.lens[i]);
+        } else {
+            values.clear();
+            values.extend_from_slice(self.output(i));
+        }
     }
 
     fn fork(&self) -> Box<dyn Program> {

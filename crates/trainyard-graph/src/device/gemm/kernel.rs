@@ -10,6 +10,7 @@
 //! Neither A nor B is copied where B's rows are contiguous: a processor that runs one 512-bit multiply-add a cycle, or two of
 //! 256 bits, waits for arithmetic and not for its second cache. Otherwise a panel of B is copied to the stack.
 #![expect(unsafe_code, reason = "the innermost loops work on pointers")]
+#![expect(clippy::needless_range_loop, reason = "counted loops over rows and vectors are unrolled")]
 
 use super::matrix::{Axis, Matrix, Target};
 use super::vector::{Four, Vector};
@@ -24,6 +25,9 @@ const ROWS: usize = 256;
 
 /// Widest panel of columns.
 const PANEL: usize = 32;
+
+/// Numbers of the narrowest vectors, at most.
+const LANES_MAX: usize = 4;
 
 /// Numbers of a panel of B.
 type PanelCopy = [MaybeUninit<f32>; INNER * PANEL];
@@ -152,7 +156,7 @@ impl Panel<'_> {
                     left if left >= W::LANES => self.columns::<W, M, 1>(column),
                     left if left >= H::LANES => self.columns::<H, M, 1>(column),
                     left if left >= Q::LANES => self.columns::<Q, M, 1>(column),
-                    left => self.last_columns::<Q>(column, left),
+                    left => self.last_columns::<Q, M>(column, left),
                 }
             };
         }
@@ -180,17 +184,28 @@ impl Panel<'_> {
         N * V::LANES
     }
 
+    /// Where `M` rows of A begin.
+    #[inline(always)]
+    fn a_rows<const M: usize>(&self, row: usize) -> [*const f32; M] {
+        self.a.rows.offsets::<M>(row).map(
+            #[inline(always)]
+            |offset| self.a.values.as_ptr().wrapping_add(offset),
+        )
+    }
+
+    /// Where column `column` of the panel is in `M` rows of the result.
+    #[inline(always)]
+    fn out_rows<const M: usize>(&self, row: usize, column: usize) -> [*mut f32; M] {
+        self.out_rows.offsets::<M>(row).map(
+            #[inline(always)]
+            |offset| self.out.wrapping_add(offset + column),
+        )
+    }
+
     /// One tile: `M` rows by `N` vectors; returns `M`.
     #[inline(always)]
     unsafe fn tile<V: Vector, const M: usize, const N: usize>(&self, row: usize, column: usize) -> usize {
-        let a = self.a.rows.offsets::<M>(row).map(
-            #[inline(always)]
-            |offset| self.a.values.as_ptr().wrapping_add(offset),
-        );
-        let out = self.out_rows.offsets::<M>(row).map(
-            #[inline(always)]
-            |offset| self.out.wrapping_add(offset + column),
-        );
+        let (a, out) = (self.a_rows::<M>(row), self.out_rows::<M>(row, column));
         // SAFETY: `Matrix` and `Target` have checked that all their places are inside of their numbers, and the caller
         // answers for the columns.
         unsafe {
@@ -246,21 +261,42 @@ impl Panel<'_> {
 
     /// The last columns, fewer than a vector: B is filled up by zeros, and the result must not be written beyond.
     #[inline(always)]
-    unsafe fn last_columns<V: Vector>(&self, column: usize, left: usize) -> usize {
-        let mut numbers = [0.0_f32; 16];
-        for row in self.rows.0..self.rows.1 {
-            // SAFETY: row and columns are of the result.
-            let out = unsafe { self.out.add(self.out_rows.offset(row) + column) };
-            // SAFETY: `left` numbers lie there, and they are fewer than those of a vector, which are fewer than 16.
-            unsafe { std::ptr::copy_nonoverlapping(out, numbers.as_mut_ptr(), left) };
-            let a = self.a.values.as_ptr().wrapping_add(self.a.rows.offset(row));
-            // SAFETY: as in `tile`, with the result in `numbers`.
-            unsafe {
-                let [[sum]] = self.sums::<V, 1, 1>([a], self.b.add(column), [numbers.as_mut_ptr()]);
-                sum.store(numbers.as_mut_ptr());
-                std::ptr::copy_nonoverlapping(numbers.as_ptr(), out, left);
-            }
+    unsafe fn last_columns<V: Vector, const M: usize>(&self, column: usize, left: usize) -> usize {
+        let (mut row, end) = self.rows;
+        while row + M <= end {
+            // SAFETY: passed on from the caller; the rows are of A and of the result.
+            unsafe { self.last_tile::<V, M>(row, column, left) };
+            row += M;
+        }
+        for row in row..end {
+            // SAFETY: as above.
+            unsafe { self.last_tile::<V, 1>(row, column, left) };
         }
         left
+    }
+
+    /// One tile of `left` columns, computed beside the result.
+    #[inline(always)]
+    unsafe fn last_tile<V: Vector, const M: usize>(&self, row: usize, column: usize, left: usize) {
+        let mut numbers = [[0.0_f32; LANES_MAX]; M];
+        let a = self.a_rows::<M>(row);
+        let out = self.out_rows::<M>(row, column);
+        for i in 0..M {
+            // SAFETY: `left` numbers of the result lie there, and they are fewer than those of a vector.
+            unsafe { std::ptr::copy_nonoverlapping(out[i], numbers[i].as_mut_ptr(), left) };
+        }
+        let beside = std::array::from_fn(
+            #[inline(always)]
+            |i| numbers[i].as_mut_ptr(),
+        );
+        // SAFETY: as in `tile`, with the result in `numbers`.
+        let sums = unsafe { self.sums::<V, M, 1>(a, self.b.add(column), beside) };
+        for i in 0..M {
+            // SAFETY: as above.
+            unsafe {
+                sums[i][0].store(numbers[i].as_mut_ptr());
+                std::ptr::copy_nonoverlapping(numbers[i].as_ptr(), out[i], left);
+            }
+        }
     }
 }

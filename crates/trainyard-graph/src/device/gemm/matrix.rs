@@ -41,6 +41,11 @@ impl Axis {
         self.levels[0].0 * self.levels[1].0 == 1
     }
 
+    /// Whether the places are neighbours.
+    pub(super) const fn is_unit(&self) -> bool {
+        self.is_regular() && self.stride() == 1
+    }
+
     /// Where place `i` lies.
     #[inline(always)]
     pub(super) const fn offset(&self, i: usize) -> usize {

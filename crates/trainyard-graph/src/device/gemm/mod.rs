@@ -10,7 +10,11 @@ mod vector;
 
 pub(crate) use matrix::{Axis, Matrix, Target};
 
+use crate::simd;
 use kernel::Product;
+
+/// Sums that run side by side in a product with one column.
+const SUMS: usize = 16;
 
 /// `out = a·b`, row by row.
 pub(crate) fn multiply(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
@@ -45,19 +49,62 @@ fn clear(out: Target<'_>) {
     }
 }
 
-/// A product with a `b` of one column: for each row 16 sums over every sixteenth product, then their sum.
+/// A product with a `b` of one column.
 fn multiply_column(a: Matrix<'_>, b: Matrix<'_>, out: Target<'_>) {
-    const WIDTH: usize = 16;
+    simd::vectorize(
+        #[inline(always)]
+        || match a.rows.is_unit() && out.rows.is_unit() {
+            true => sum_columns(a, b, out),
+            false => sum_rows(a, b, out),
+        },
+    );
+}
+
+/// For each row 16 sums over every sixteenth product, then their sum.
+#[inline(always)]
+fn sum_rows(a: Matrix<'_>, b: Matrix<'_>, out: Target<'_>) {
     let k = a.columns.len();
+    let neighbours = a.columns.is_unit() && b.rows.is_unit();
     for i in 0..a.rows.len() {
-        let mut sums = [0.0_f32; WIDTH];
-        for start in (0..k).step_by(WIDTH) {
-            for (j, sum) in sums.iter_mut().enumerate().take(k - start) {
-                *sum += a.at(i, start + j) * b.at(start + j, 0);
-            }
-        }
+        let sum = if neighbours {
+            dot(&a.values[a.rows.offset(i)..][..k], &b.values[..k])
+        } else {
+            dot_of(k, |j| a.at(i, j) * b.at(j, 0))
+        };
         let y = &mut out.values[out.rows.offset(i)];
-        *y = if out.adds { *y } else { 0.0 } + sums.iter().sum::<f32>();
+        *y = if out.adds { *y } else { 0.0 } + sum;
+    }
+}
+
+/// The same sum as [`dot_of`], vector by vector.
+#[inline(always)]
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; SUMS];
+    let (a, b) = (a.chunks(SUMS), b.chunks(SUMS));
+    for (a, b) in a.zip(b) {
+        sums.iter_mut().zip(a).zip(b).for_each(|((sum, a), b)| *sum += a * b);
+    }
+    sums.iter().sum()
+}
+
+#[inline(always)]
+fn dot_of(k: usize, product: impl Fn(usize) -> f32) -> f32 {
+    let mut sums = [0.0_f32; SUMS];
+    (0..k).for_each(|j| sums[j % SUMS] += product(j));
+    sums.iter().sum()
+}
+
+/// The columns of A, whose numbers are neighbours, times their numbers of B, added up.
+#[inline(always)]
+fn sum_columns(a: Matrix<'_>, b: Matrix<'_>, out: Target<'_>) {
+    let m = a.rows.len();
+    let y = &mut out.values[..m];
+    if !out.adds {
+        y.fill(0.0);
+    }
+    for k in 0..a.columns.len() {
+        let (column, factor) = (&a.values[a.columns.offset(k)..][..m], b.at(k, 0));
+        y.iter_mut().zip(column).for_each(|(y, x)| *y += x * factor);
     }
 }
 
