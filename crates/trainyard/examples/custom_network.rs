@@ -74,5 +74,6 @@ fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let trained = Estimator::new(spec).with_model(Gated).with_head(head).in_directory(directory).fit(&Silent)?;
     let results = trained.results.ok_or("the run was interrupted")?;
     println!("rmse: eval {:?}, test {:?}", results.eval("rmse"), results.test("rmse"));
+    assert!(results.eval("rmse").is_some_and(|rmse| rmse < 7.0), "no better than the mean fare, whose rmse is 9.7");
     Ok(())
 }
