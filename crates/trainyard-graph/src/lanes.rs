@@ -9,9 +9,9 @@ use std::thread::JoinHandle;
 /// A job for every lane: called with the lane's number.
 pub(crate) type Job<'a> = dyn Fn(usize) + Sync + 'a;
 
-/// Looks for work or for its end before a thread sleeps: some 20 microseconds. A step has jobs as short as that, and waking a
+/// Looks for work or for its end before a thread sleeps: some 100 microseconds. A step has jobs as short as that, and waking a
 /// thread takes as long.
-const SPINS: u32 = 1000;
+const SPINS: u32 = 5000;
 
 /// Threads that wait for work, one per lane; the first lane is whoever calls.
 ///

@@ -118,6 +118,43 @@ fn total(mut sums: [f32; SUMS]) -> f32 {
     sums[0]
 }
 
+/// Copies a row. Rows of an embedding are short: a call of the C library for each would take longer than the copy.
+///
+/// # Panics
+///
+/// When the lengths differ.
+#[inline(always)]
+pub fn copy_row(to: &mut [f32], from: &[f32]) {
+    match to.len() {
+        1 => to[0] = from[0],
+        4 => copy_array::<4>(to, from),
+        8 => copy_array::<8>(to, from),
+        16 => copy_array::<16>(to, from),
+        32 => copy_array::<32>(to, from),
+        _ => to.copy_from_slice(from),
+    }
+}
+
+#[inline(always)]
+fn copy_array<const N: usize>(to: &mut [f32], from: &[f32]) {
+    let mut row = [0.0; N];
+    row.copy_from_slice(from);
+    to.copy_from_slice(&row);
+}
+
+/// Asks for the cache line of `place` to be brought near, and does not wait for it.
+#[inline(always)]
+pub fn prefetch<T>(place: &T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch reads nothing, whatever the address.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(place).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw")]
 fn for_avx512<R>(f: impl FnOnce() -> R) -> R {

@@ -2,8 +2,9 @@
 
 use crate::architecture::{LABELS, SCALE, WEIGHTS};
 use crate::inputs::{IDS, NUMERIC};
+use crate::places::Places;
 use crate::{Error, Result};
-use hashbrown::HashMap;
+use std::cell::RefCell;
 use trainyard_features::{Batch, Encoding};
 use trainyard_graph::op::InputKind;
 use trainyard_graph::{Bags, Feeds, Graph, Lanes, NodeId};
@@ -57,7 +58,6 @@ struct GroupKeys {
     unique: Vec<u64>,
     /// For each feature of the group.
     indices: Vec<Vec<u32>>,
-    places: HashMap<u64, u32>,
 }
 
 /// A batch and parameters, as a program reads them.
@@ -112,20 +112,24 @@ impl Binding {
 
 impl GroupKeys {
     fn collect(&mut self, group: &Group, batch: &Batch) {
-        let Self { unique, indices, places } = self;
+        // Apart from `self`: lanes that wrote to neighbours in memory would wait for each other.
+        let (mut unique, mut all) = (std::mem::take(&mut self.unique), std::mem::take(&mut self.indices));
         unique.clear();
-        places.clear();
-        indices.resize_with(group.features.len(), Vec::new);
-        for (&feature, indices) in group.features.iter().zip(indices) {
-            indices.clear();
-            indices.extend(batch.ids[feature].ids.iter().map(|&id| {
-                *places.entry(id).or_insert_with(|| {
-                    unique.push(id);
-                    unique.len() as u32 - 1
-                })
-            }));
-        }
+        all.resize_with(group.features.len(), Vec::new);
+        PLACES.with_borrow_mut(|places| {
+            places.clear();
+            for (&feature, indices) in group.features.iter().zip(&mut all) {
+                indices.clear();
+                indices.extend(batch.ids[feature].ids.iter().map(|&id| places.place(id, &mut unique)));
+            }
+        });
+        (self.unique, self.indices) = (unique, all);
     }
+}
+
+thread_local! {
+    /// One for each lane, so that it stays in the lane's cache from feature to feature.
+    static PLACES: RefCell<Places> = RefCell::default();
 }
 
 fn is_table(spec: &ParamSpec) -> bool {

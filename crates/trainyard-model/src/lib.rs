@@ -24,6 +24,7 @@ mod inputs;
 mod linear;
 mod model;
 mod output;
+mod places;
 mod predictor;
 mod wide_deep;
 

@@ -1,6 +1,6 @@
 //! Where the row of an id is.
 
-use std::hint::black_box;
+use trainyard_graph::simd;
 
 /// Ids found at once. Their memory is fetched at the same time instead of one after another; their positions fit the stack.
 pub(crate) const CHUNK: usize = 64;
@@ -36,13 +36,16 @@ impl Index {
 
     /// Finds up to [`CHUNK`] ids.
     pub(crate) fn find_all(&self, ids: &[u64]) -> [Option<usize>; CHUNK] {
-        // Loads that nothing waits for bring the entries near: a prefetch in safe code.
-        black_box(ids.iter().fold(0, |bits, &id| bits ^ self.entries[self.home(id)].place));
         let mut positions = [None; CHUNK];
         for (position, &id) in positions.iter_mut().zip(ids) {
             *position = self.find(id);
         }
         positions
+    }
+
+    /// Asks for the entries of ids to be brought near.
+    pub(crate) fn prefetch(&self, ids: &[u64]) {
+        ids.iter().for_each(|&id| simd::prefetch(&self.entries[self.home(id)]));
     }
 
     /// Finds one id.

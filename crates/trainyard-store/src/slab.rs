@@ -1,6 +1,6 @@
 //! Rows of equal length in pages.
 
-use std::hint::black_box;
+use trainyard_graph::simd;
 
 /// Floats in a cache line of 64 bytes.
 const LINE: usize = 16;
@@ -38,17 +38,12 @@ impl Slab {
         self.width
     }
 
-    /// Brings the first `len` floats of rows near, all at the same time: loads that nothing waits for are a prefetch in safe
-    /// code. Optimizers divide and take roots, so a processor that only looks ahead sees few rows.
-    pub(crate) fn touch(&self, positions: &[Option<usize>], len: usize) {
-        let mut bits = 0;
+    /// Asks for the first `len` floats of rows to be brought near. Optimizers divide and take roots, so a processor that only
+    /// looks ahead sees few rows.
+    pub(crate) fn prefetch(&self, positions: &[Option<usize>], len: usize) {
         for position in positions.iter().flatten() {
-            let row = &self.row(*position)[..len];
-            for line in row.chunks(LINE) {
-                bits ^= line[0].to_bits();
-            }
+            self.row(*position)[..len].iter().step_by(LINE).for_each(simd::prefetch);
         }
-        black_box(bits);
     }
 
     /// The row at a position that [`add`](Self::add) gave.

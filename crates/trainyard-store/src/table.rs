@@ -6,6 +6,7 @@ use crate::optimizers::check_slots;
 use crate::slab::Slab;
 use crate::snapshot::TableState;
 use std::sync::Arc;
+use trainyard_graph::simd;
 use trainyard_nn::{Optimizer, ParamSpec};
 
 /// Rows `[weights | slots]` by id. Only rows that were pushed exist; the others read as their initial value.
@@ -59,12 +60,12 @@ impl Table {
 
     /// Reads rows into `out`, `[ids, dim]`.
     pub(crate) fn pull(&self, ids: &[u64], out: &mut [f32]) {
+        let mut ahead = Ahead::new(ids, self.dim);
         for (ids, out) in ids.chunks(CHUNK).zip(out.chunks_mut(CHUNK * self.dim)) {
-            let positions = self.index.find_all(ids);
-            self.rows.touch(&positions, self.dim);
+            let positions = ahead.next(&self.index, &self.rows);
             for ((position, &id), out) in positions.iter().zip(ids).zip(out.chunks_exact_mut(self.dim)) {
                 match *position {
-                    Some(position) => out.copy_from_slice(&self.rows.row(position)[..self.dim]),
+                    Some(position) => simd::copy_row(out, &self.rows.row(position)[..self.dim]),
                     None => self.spec.fill_row(self.stream, id, out),
                 }
             }
@@ -74,9 +75,9 @@ impl Table {
     /// Updates rows by their gradients `[ids, dim]`, and makes those that do not exist.
     pub(crate) fn push(&mut self, step: u64, ids: &[u64], gradients: &[f32]) {
         let rates = self.optimizer.rates(step);
+        let mut ahead = Ahead::new(ids, self.rows.width());
         for (ids, gradients) in ids.chunks(CHUNK).zip(gradients.chunks(CHUNK * self.dim)) {
-            let positions = self.index.find_all(ids);
-            self.rows.touch(&positions, self.rows.width());
+            let positions = ahead.next(&self.index, &self.rows);
             for ((position, &id), gradient) in positions.iter().zip(ids).zip(gradients.chunks_exact(self.dim)) {
                 let position = position.unwrap_or_else(|| self.make(id));
                 let (weights, slots) = self.rows.row_mut(position).split_at_mut(self.dim);
@@ -119,6 +120,39 @@ impl Table {
         let position = self.rows.add();
         self.index.insert(id, position);
         position
+    }
+}
+
+/// Positions of ids chunk by chunk, with the memory of later chunks on its way while one is worked on: the entries of the index
+/// two chunks ahead, the rows one chunk ahead.
+struct Ahead<'a> {
+    /// The ids that have not been found yet.
+    ids: std::slice::Chunks<'a, u64>,
+    /// Floats of a row to bring near.
+    len: usize,
+    found: Option<[Option<usize>; CHUNK]>,
+}
+
+impl<'a> Ahead<'a> {
+    fn new(ids: &'a [u64], len: usize) -> Self {
+        Self { ids: ids.chunks(CHUNK), len, found: None }
+    }
+
+    /// The positions of the next chunk.
+    fn next(&mut self, index: &Index, rows: &Slab) -> [Option<usize>; CHUNK] {
+        let found = self.found.take().unwrap_or_else(|| self.find(index, rows));
+        self.found = Some(self.find(index, rows));
+        found
+    }
+
+    fn find(&mut self, index: &Index, rows: &Slab) -> [Option<usize>; CHUNK] {
+        let Some(ids) = self.ids.next() else { return [None; CHUNK] };
+        if let Some(later) = self.ids.clone().next() {
+            index.prefetch(later);
+        }
+        let positions = index.find_all(ids);
+        rows.prefetch(&positions, self.len);
+        positions
     }
 }
 

@@ -47,6 +47,12 @@ impl<'a> Bags<'a> {
 }
 
 impl<'a> Bag<'a> {
+    /// The weight of index `i`.
+    #[inline(always)]
+    pub(crate) fn weight(&self, i: usize) -> f32 {
+        self.weights.map_or(1.0, |weights| weights[i])
+    }
+
     /// The weight of each index.
     pub fn weights(self) -> impl Iterator<Item = f32> + 'a {
         let ones = self.indices.len();

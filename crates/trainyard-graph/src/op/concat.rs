@@ -2,7 +2,7 @@
 
 use super::{Op, Operation};
 use crate::device::Call;
-use crate::{Dim, Error, Graph, NodeId, Result, Shape};
+use crate::{Dim, Error, Graph, NodeId, Result, Shape, simd};
 use serde::{Deserialize, Serialize};
 
 /// The inputs side by side along the last axis: `[.., n₁]`, `[.., n₂]` … become `[.., n₁ + n₂ + …]`.
@@ -101,7 +101,7 @@ impl Operation for Concat {
         for (i, &width) in self.widths.iter().enumerate() {
             let part = call.input(i);
             let rows = call.output.chunks_exact_mut(total).zip(part.chunks_exact(width));
-            rows.for_each(|(to, from)| to[start..start + width].copy_from_slice(from));
+            rows.for_each(|(to, from)| simd::copy_row(&mut to[start..start + width], from));
             start += width;
         }
     }

@@ -3,7 +3,7 @@
 use super::max_norm::{self, MaxNorm};
 use super::{LookUps, Op, Operation, RowsGradient};
 use crate::device::{Bag, Call};
-use crate::{Dim, Error, Graph, NodeId, Result, Shape};
+use crate::{Dim, Error, Graph, NodeId, Result, Shape, simd};
 use serde::{Deserialize, Serialize};
 
 /// How the rows that one example names become one row.
@@ -115,23 +115,29 @@ impl Operation for EmbeddingBag {
 
     fn run(&self, call: &mut Call<'_>) {
         let (table, bags) = (call.input(0), call.bags(1));
-        for (pooled, bag) in call.output.chunks_exact_mut(self.dim).zip(bags) {
-            self.pool(pooled, bag, table);
-        }
+        simd::vectorize(
+            #[inline(always)]
+            || {
+                for (pooled, bag) in call.output.chunks_exact_mut(self.dim).zip(bags) {
+                    self.pool(pooled, bag, table);
+                }
+            },
+        );
     }
 }
 
 impl EmbeddingBag {
+    #[inline(always)]
     fn pool(&self, pooled: &mut [f32], bag: Bag<'_>, table: &[f32]) {
         let row = |index: u32| &table[index as usize * self.dim..(index as usize + 1) * self.dim];
         if let ([index], None, None) = (bag.indices, bag.weights, self.max_norm) {
-            return pooled.copy_from_slice(row(*index));
+            return simd::copy_row(pooled, row(*index));
         }
         pooled.fill(0.0);
         let factor = self.combiner.factor(bag.weights());
-        for (&index, weight) in bag.indices.iter().zip(bag.weights()) {
+        for (i, &index) in bag.indices.iter().enumerate() {
             let row = row(index);
-            let factor = weight * factor * max_norm::factor(self.max_norm, row);
+            let factor = bag.weight(i) * factor * max_norm::factor(self.max_norm, row);
             pooled.iter_mut().zip(row).for_each(|(y, x)| *y += factor * x);
         }
     }
@@ -171,17 +177,32 @@ impl Operation for EmbeddingBagGrad {
 
 impl RowsGradient for EmbeddingBagGrad {
     fn accumulate(&self, rows: &mut [f32], from: &LookUps<'_>) {
+        simd::vectorize(
+            #[inline(always)]
+            || self.accumulate_rows(rows, from),
+        );
+    }
+}
+
+impl EmbeddingBagGrad {
+    #[inline(always)]
+    fn accumulate_rows(&self, rows: &mut [f32], from: &LookUps<'_>) {
         let dim = from.dim;
         for (gradient, bag) in from.upstream.chunks_exact(dim).zip(from.bags()) {
+            if let ([index], None, None) = (bag.indices, bag.weights, self.max_norm) {
+                let row = &mut rows[*index as usize * dim..][..dim];
+                row.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += g);
+                continue;
+            }
             let factor = self.combiner.factor(bag.weights());
-            for (&index, weight) in bag.indices.iter().zip(bag.weights()) {
+            for (i, &index) in bag.indices.iter().enumerate() {
                 let at = index as usize * dim..(index as usize + 1) * dim;
                 max_norm::add_gradient(
                     self.max_norm,
                     &mut rows[at.clone()],
                     &from.table[at],
                     gradient,
-                    weight * factor,
+                    bag.weight(i) * factor,
                 );
             }
         }

@@ -15,6 +15,7 @@ pub(super) fn check(max_norm: MaxNorm) -> Result<(), String> {
 }
 
 /// What a row is multiplied with.
+#[inline(always)]
 pub(super) fn factor(max_norm: MaxNorm, row: &[f32]) -> f32 {
     let Some(bound) = max_norm else { return 1.0 };
     let norm = product(row, row).sqrt();
@@ -23,6 +24,7 @@ pub(super) fn factor(max_norm: MaxNorm, row: &[f32]) -> f32 {
 
 /// Adds to `sum` the gradient for a row, given `weight` times `upstream` for the bounded row: as it is where the row is within
 /// the bound, and else `f·(g - r·(r·g) / |r|²)` with the factor `f`, since the length of the bounded row does not change.
+#[inline(always)]
 pub(super) fn add_gradient(max_norm: MaxNorm, sum: &mut [f32], row: &[f32], upstream: &[f32], weight: f32) {
     let factor = weight * factor(max_norm, row);
     if factor == weight {

@@ -2,7 +2,7 @@
 
 use super::{Op, Operation, only_with_last};
 use crate::device::Call;
-use crate::{Graph, NodeId, Result, Shape};
+use crate::{Graph, NodeId, Result, Shape, simd};
 use serde::{Deserialize, Serialize};
 
 /// The elements `start..start + len` of the last axis.
@@ -69,7 +69,7 @@ impl Operation for Slice {
     fn run(&self, call: &mut Call<'_>) {
         let x = call.input(0);
         let rows = call.output.chunks_exact_mut(self.len).zip(x.chunks_exact(self.width));
-        rows.for_each(|(to, from)| to.copy_from_slice(&from[self.start..self.start + self.len]));
+        rows.for_each(|(to, from)| simd::copy_row(to, &from[self.start..self.start + self.len]));
     }
 }
 

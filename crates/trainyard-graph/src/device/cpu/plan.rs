@@ -75,8 +75,10 @@ pub(super) struct Slot {
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) slots: Vec<Slot>,
-    /// What is computed once a run, before the micro-batches.
+    /// What is computed once a run, before the micro-batches: first what reads nothing but what is fed.
     pub(super) shared_steps: Vec<Step>,
+    /// How many these are.
+    pub(super) shared_of_feeds: usize,
     /// What is computed for each micro-batch.
     pub(super) steps: Vec<Step>,
     pub(super) outputs: Vec<Output>,
@@ -123,13 +125,18 @@ impl Plan {
         let (summed_len, parts_len) = planner.place_outputs(outputs, &kinds)?;
         let shared_len = planner.place_shared(&needed, &kinds);
         let arena_len = planner.place_in_arena(&needed);
-        let (shared_steps, steps) =
+        let (shared, steps): (Vec<_>, _) =
             planner.steps(&needed)?.into_iter().partition(|step| matches!(step.output.place, Place::Shared(_)));
+        let reads_feeds = |step: &Step| step.inputs.iter().all(|input| matches!(input.place, Place::Feed(_)));
+        let (mut shared_steps, others): (Vec<_>, Vec<_>) = shared.into_iter().partition(reads_feeds);
+        let shared_of_feeds = shared_steps.len();
+        shared_steps.extend(others);
         let outputs = outputs.iter().map(|&output| planner.output(output)).collect::<Result<Vec<_>>>()?;
         let slots = slots(graph, &needed);
         Ok(Self {
             slots,
             shared_steps,
+            shared_of_feeds,
             steps,
             reduced_first: large_first(&outputs),
             outputs,

@@ -97,8 +97,12 @@ impl CpuProgram {
     fn run_shared(&self, feeds: &dyn Feeds, mode: Mode) {
         let (arena, shared, batch, parts) = (&self.arenas[0], &self.shared, self.batch.as_slice(), &self.parts);
         let frame = Frame { feeds, mode, first_row: 0, rows: 0, arena, shared, batch, parts, first_part: 0 };
-        // SAFETY: `run` holds the program exclusively, and no lane has begun.
-        unsafe { frame.run(&self.plan.shared_steps) };
+        let (of_feeds, others) = self.plan.shared_steps.split_at(self.plan.shared_of_feeds);
+        // SAFETY: `run` holds the program exclusively, no lane works on micro-batches yet, and these steps read what is fed alone
+        // and write a place each.
+        self.lanes.share(of_feeds.iter(), |step| unsafe { frame.run(std::slice::from_ref(step)) });
+        // SAFETY: as above, on one lane.
+        unsafe { frame.run(others) };
     }
 
     /// Runs the groups, each on the lane that is free first.
