@@ -1,6 +1,7 @@
 //! Finite differences: what a gradient is held against in tests, here and in other crates.
 
-use crate::{Cpu, Device, Dim, FeedMap, Graph, Mode, NodeId, Ragged, Result, gradients, random};
+use crate::op::InputKind;
+use crate::{Cpu, Device, Dim, FeedMap, Graph, Mode, NodeId, Ragged, Result, Shape, gradients, random};
 
 /// A function of some values, built as a graph.
 ///
@@ -65,7 +66,9 @@ impl Case {
         let mut graph = Graph::new();
         let mut nodes = Vec::new();
         for (i, (dims, _)) in inputs.iter().chain(fixed).enumerate() {
-            nodes.push(graph.input(&format!("input {i}"), dims).expect("an input"));
+            // Not data, which must be finite: an operation is also tested on what others make of finite numbers.
+            let input = graph.add_input(&format!("input {i}"), InputKind::Param, Shape::new(*dims));
+            nodes.push(input.expect("an input"));
         }
         let value = build(&mut graph, &nodes[..inputs.len()], &nodes[inputs.len()..]).expect("a graph");
         let all: Vec<Given<'_>> = inputs.iter().chain(fixed).copied().collect();

@@ -37,6 +37,14 @@ pub enum Error {
         /// What the program expects.
         expected: String,
     },
+    /// A program needs more memory than it may take, or than the system gives.
+    #[error("the program needs {bytes} bytes of memory; {expected}")]
+    Memory {
+        /// How much it needs.
+        bytes: usize,
+        /// What would be right.
+        expected: String,
+    },
     /// A bug of ours.
     #[error("internal error: {0}; please report it")]
     Internal(String),

@@ -23,9 +23,10 @@ use crate::{Error, Graph, NodeId, Result, Shape};
 ///
 /// # Errors
 ///
-/// When `loss` is not a number, or an operation in between has no gradient.
+/// When `loss` is not a number, a node is not of this graph, or an operation in between has no gradient.
 pub fn gradients(graph: &mut Graph, loss: NodeId, wrt: &[NodeId]) -> Result<Vec<NodeId>> {
-    if graph.shape(loss).rank() != 0 {
+    wrt.iter().try_for_each(|&node| graph.checked(node).map(drop))?;
+    if graph.checked(loss)?.rank() != 0 {
         return Err(Error::Usage {
             what: format!("the loss has shape {}", graph.shape(loss)),
             expected: "sum it up to a number first, for example by `sum_all`".to_owned(),

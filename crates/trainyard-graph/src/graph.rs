@@ -1,11 +1,15 @@
 //! A computation as data: nodes in order, each an operation on earlier nodes.
 
 use crate::op::{Input, InputKind, Op};
+use crate::shape::NUMBER;
 use crate::{Dim, Error, Result, Shape};
 use serde::{Deserialize, Serialize};
 
 /// Numbers in a row of a value at most: 4 GiB.
 const ROW_LEN_MAX: usize = 1 << 30;
+
+/// Axes of a value at most, which is NumPy's bound: operations walk along axes one within the other.
+const RANK_MAX: usize = 64;
 
 /// A node of the [`Graph`] that made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -131,13 +135,10 @@ impl Graph {
         self.scopes.join("/")
     }
 
-    /// The shape of a node's value.
-    ///
-    /// # Panics
-    ///
-    /// When the node is of another graph that has more nodes.
+    /// The shape of a node's value; that of a number, `[]`, for a node of another graph that has more nodes, which operations
+    /// refuse.
     pub fn shape(&self, node: NodeId) -> &Shape {
-        &self.nodes[node.index()].shape
+        self.nodes.get(node.index()).map_or(&NUMBER, |node| &node.shape)
     }
 
     /// A node.
@@ -160,9 +161,9 @@ impl Graph {
         &self.inputs
     }
 
-    /// The name and kind of an input.
+    /// The name and kind of an input; `None` for any other node.
     pub fn input_of(&self, node: NodeId) -> Option<&Input> {
-        match &self.node(node).op {
+        match &self.nodes.get(node.index())?.op {
             Op::Input(input) => Some(input),
             _ => None,
         }
@@ -182,7 +183,7 @@ impl Graph {
         Ok(self.push(Node { op, inputs: inputs.to_vec(), shape }))
     }
 
-    fn add_input(&mut self, name: &str, kind: InputKind, shape: Shape) -> Result<NodeId> {
+    pub(crate) fn add_input(&mut self, name: &str, kind: InputKind, shape: Shape) -> Result<NodeId> {
         if self.inputs.iter().any(|&node| self.input_of(node).is_some_and(|input| input.name == name)) {
             return Err(Error::Usage {
                 what: format!("the graph has an input `{name}` already"),
@@ -200,26 +201,31 @@ impl Graph {
         NodeId(self.nodes.len() as u32 - 1)
     }
 
-    fn checked(&self, node: NodeId) -> Result<&Shape> {
+    /// The shape of a node, which must be of this graph.
+    pub(crate) fn checked(&self, node: NodeId) -> Result<&Shape> {
         self.nodes.get(node.index()).map(|node| &node.shape).ok_or_else(|| Error::Usage {
             what: format!("node {} is not of this graph, which has {} nodes", node.0, self.nodes.len()),
             expected: "use a node that a method of this graph returned".to_owned(),
         })
     }
 
-    /// A row of a value, and what an operation works with for it, have at most `ROW_LEN_MAX` numbers, so that sizes computed
-    /// from it do not overflow.
+    /// A value has at most `RANK_MAX` axes, none of them empty, and the batch only first; a row of it, and what an operation works
+    /// with for it, have at most `ROW_LEN_MAX` numbers, so that sizes computed from it do not overflow.
     fn check_size(&self, op: &Op, shape: &Shape) -> Result<()> {
-        let sizes = shape.dims().iter().map(|dim| if let Dim::Fixed(size) = dim { *size } else { 1 });
-        let len = sizes.into_iter().try_fold(1_usize, usize::checked_mul);
-        if len.is_some_and(|len| len.max(op.operation().scratch_len()) <= ROW_LEN_MAX) {
+        let len = shape.row_len();
+        let rows_are_first = shape.dims().iter().skip(1).all(|dim| matches!(dim, Dim::Fixed(_)));
+        let fits = shape.rank() <= RANK_MAX && len > 0 && rows_are_first;
+        if fits && len.max(op.operation().scratch_len()) <= ROW_LEN_MAX {
             return Ok(());
         }
         Err(Error::Shape {
             op: op.operation().name(),
             scope: self.scope_name(),
             shapes: format!("a value of shape {shape}"),
-            expected: format!("at most {ROW_LEN_MAX} numbers in a row, and of memory to compute it"),
+            expected: format!(
+                "at most {RANK_MAX} axes of sizes from 1, behind the batch if there is one, and at most {ROW_LEN_MAX} numbers in a \
+                 row and of memory to compute it"
+            ),
         })
     }
 
@@ -340,6 +346,32 @@ mod tests {
         let mut large = Graph::new();
         large.param("a", &[1]).unwrap();
         let node = large.param("b", &[1]).unwrap();
-        assert!(Graph::new().relu(node).is_err());
+        let mut graph = Graph::new();
+        let own = graph.param("c", &[2]).unwrap();
+        assert!(
+            graph.relu(node).is_err() && graph.matmul(own, node).is_err() && graph.sum_axes(node, &[0], true).is_err()
+        );
+        assert!(graph.input_of(node).is_none() && graph.shape(node).rank() == 0);
+        assert!(crate::gradients(&mut graph, node, &[own]).is_err());
+        let loss = graph.sum_all(own).unwrap();
+        assert!(crate::gradients(&mut graph, loss, &[NodeId(99)]).is_err());
+        assert!(crate::Device::compile(&crate::Cpu::default(), &graph, &[NodeId(99)]).is_err());
+    }
+
+    #[test]
+    fn the_batch_is_not_moved_inside_by_repetition() {
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[Dim::Batch]).unwrap();
+        let inside = Shape::new([Dim::Fixed(2), Dim::Batch]);
+        assert!(graph.broadcast_to(x, inside).unwrap_err().to_string().contains("[2, batch]"));
+        let (mut scalars, empty) = (Graph::new(), Shape::fixed(&[0, 3]));
+        let one = scalars.constant(1.0).unwrap();
+        assert!(scalars.broadcast_to(one, empty).is_err());
+    }
+
+    #[test]
+    fn more_axes_than_any_operation_walks_along_are_refused() {
+        let mut graph = Graph::new();
+        assert!(graph.param("w", &[1; 64]).is_ok() && graph.param("v", &[1; 65]).is_err());
     }
 }

@@ -13,6 +13,9 @@ pub(crate) type Job<'a> = dyn Fn(usize) + Sync + 'a;
 /// thread takes as long.
 const SPINS: u32 = 5000;
 
+/// Most lanes: more than any processor has cores, and few enough for any system.
+const LANES_MAX: usize = 1024;
+
 /// Threads that wait for work, one per lane; the first lane is whoever calls.
 ///
 /// Who shares work out decides what each piece is, never the number of lanes, so that results have the same bits for any.
@@ -60,8 +63,9 @@ impl std::fmt::Debug for State {
 }
 
 impl Lanes {
-    /// `lanes` of them, at least 1; fewer when the system refuses threads.
+    /// `lanes` of them, at least 1 and at most 1024; fewer when the system refuses threads.
     pub fn new(lanes: usize) -> Self {
+        let lanes = lanes.min(LANES_MAX);
         let has_cores = std::thread::available_parallelism().is_ok_and(|cores| lanes <= cores.get());
         let shared = Arc::new(Shared { spins: if has_cores { SPINS } else { 0 }, ..Shared::default() });
         let spawn = |lane| {

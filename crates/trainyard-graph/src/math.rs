@@ -68,8 +68,9 @@ pub(crate) fn ln(x: f32) -> f32 {
     // Subnormal numbers are scaled into the others' range.
     let small = x < f32::MIN_POSITIVE;
     let bits = if small { x * 8_388_608.0 } else { x }.to_bits() as i32;
-    let n = (bits - 0x3f35_04f3) >> 23;
-    let r = f32::from_bits((bits - (n << 23)) as u32) - 1.0;
+    // Bits of numbers below 0 may overflow, and what comes of them is not used.
+    let n = bits.wrapping_sub(0x3f35_04f3) >> 23;
+    let r = f32::from_bits(bits.wrapping_sub(n << 23) as u32) - 1.0;
     let n = (n - if small { 23 } else { 0 }) as f32;
     let mut p = 7.037_683_6e-2;
     for coefficient in [
@@ -163,6 +164,7 @@ mod tests {
         assert_eq!((exp(0.0), exp(-200.0), exp(200.0)), (1.0, 0.0, f32::INFINITY));
         assert_eq!((tanh(50.0), tanh(-50.0), sigmoid(-200.0)), (1.0, -1.0, 0.0));
         assert_eq!((ln(1.0), ln(0.0), ln(f32::INFINITY)), (0.0, f32::NEG_INFINITY, f32::INFINITY));
-        assert!(ln(-1.0).is_nan() && [exp, sigmoid, tanh, softplus, ln].iter().all(|f| f(f32::NAN).is_nan()));
+        assert!([-1.0, -2.0, f32::MIN, f32::NEG_INFINITY, -1e-45].iter().all(|&x| ln(x).is_nan()));
+        assert!([exp, sigmoid, tanh, softplus, ln].iter().all(|f| f(f32::NAN).is_nan()));
     }
 }

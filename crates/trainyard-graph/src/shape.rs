@@ -30,6 +30,9 @@ impl fmt::Display for Dim {
 #[serde(transparent)]
 pub struct Shape(Vec<Dim>);
 
+/// The shape of a number.
+pub(crate) static NUMBER: Shape = Shape(Vec::new());
+
 impl Shape {
     /// A shape of these axes.
     pub fn new(dims: impl Into<Vec<Dim>>) -> Self {
@@ -64,9 +67,11 @@ impl Shape {
         }
     }
 
-    /// Elements of one row of a batch or table; of the whole when there is neither.
+    /// Elements of one row of a batch or table; of the whole when there is neither. `usize::MAX` when there are more than that.
     pub fn row_len(&self) -> usize {
-        self.0.iter().map(|dim| if let Dim::Fixed(size) = dim { *size } else { 1 }).product()
+        let sizes = self.0.iter().map(|dim| if let Dim::Fixed(size) = dim { *size } else { 1 });
+        // A size of 0 counts before any product that overflows.
+        if sizes.clone().any(|size| size == 0) { 0 } else { sizes.fold(1, usize::saturating_mul) }
     }
 
     /// The size of the last axis if it is fixed.

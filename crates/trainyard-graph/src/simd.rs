@@ -14,11 +14,24 @@ pub enum Level {
     Avx512,
 }
 
-/// The widest set that this processor has.
+/// The widest set that this processor has and that the environment allows.
+///
+/// The variable `TRAINYARD_SIMD` lowers the level of a process to `baseline`, `avx2` or `avx512`: it makes one machine compute as
+/// another does, to find out why their results differ, and tests every level on one machine. It is read once. It raises nothing
+/// above what the processor has, and another value changes nothing.
 #[inline]
 pub fn level() -> Level {
     static LEVEL: OnceLock<Level> = OnceLock::new();
-    *LEVEL.get_or_init(detect)
+    *LEVEL.get_or_init(|| detect().min(allowed(std::env::var("TRAINYARD_SIMD").ok().as_deref())))
+}
+
+/// The widest set that a value of `TRAINYARD_SIMD` allows.
+fn allowed(name: Option<&str>) -> Level {
+    match name {
+        Some("baseline") => Level::Baseline,
+        Some("avx2") => Level::Avx2,
+        _ => Level::Avx512,
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -171,6 +184,15 @@ fn for_avx2<R>(f: impl FnOnce() -> R) -> R {
 mod tests {
     use super::*;
     use crate::math;
+
+    #[test]
+    fn the_environment_lowers_the_level_and_never_raises_it() {
+        assert_eq!([Some("baseline"), Some("avx2"), Some("avx512"), Some("sse9"), None].map(allowed), {
+            [Level::Baseline, Level::Avx2, Level::Avx512, Level::Avx512, Level::Avx512]
+        });
+        // `.ci/sanitize` runs this test at every level.
+        assert_eq!(level(), detect().min(allowed(std::env::var("TRAINYARD_SIMD").ok().as_deref())));
+    }
 
     #[test]
     fn sums_of_every_length_are_whole() {

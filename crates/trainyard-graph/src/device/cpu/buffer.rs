@@ -1,6 +1,7 @@
 //! Memory that lanes share, each in a part of its own.
 #![expect(unsafe_code, reason = "disjoint parts of one buffer are written from several threads")]
 
+use crate::{Error, Result};
 use std::cell::UnsafeCell;
 use std::mem::ManuallyDrop;
 use std::ops::Range;
@@ -16,17 +17,17 @@ pub(super) struct Buffer {
 unsafe impl Sync for Buffer {}
 
 impl Buffer {
-    pub(super) fn new(len: usize) -> Self {
-        let mut buffer = Self::default();
-        buffer.grow(len);
-        buffer
-    }
-
     /// Makes room for at least `len` numbers; new ones are 0.
-    pub(super) fn grow(&mut self, len: usize) {
-        if self.cells.len() < len {
+    pub(super) fn grow(&mut self, len: usize) -> Result<()> {
+        let missing = len.saturating_sub(self.cells.len());
+        if missing > 0 {
+            self.cells.try_reserve_exact(missing).map_err(|_| Error::Memory {
+                bytes: len.saturating_mul(size_of::<f32>()),
+                expected: "the system has less: take smaller batches, fewer lanes or a smaller model".to_owned(),
+            })?;
             self.cells.resize_with(len, UnsafeCell::default);
         }
+        Ok(())
     }
 
     /// Exchanges the numbers, of which the first `len` count, with `numbers`.

@@ -11,6 +11,7 @@
 //! ```
 
 mod buffer;
+mod feed_check;
 mod frame;
 mod linear;
 mod plan;
@@ -22,7 +23,7 @@ pub(crate) use plan::Value;
 use super::{Device, Program};
 use crate::{Graph, Lanes, NodeId, Result};
 use plan::Plan;
-use program::CpuProgram;
+use program::{CpuProgram, ROWS_MAX};
 use std::sync::Arc;
 
 /// The processor, with a number of lanes.
@@ -30,6 +31,7 @@ use std::sync::Arc;
 pub struct Cpu {
     lanes: Arc<Lanes>,
     micro_batch: MicroBatch,
+    memory_bytes: usize,
 }
 
 /// How many rows a micro-batch has.
@@ -44,6 +46,10 @@ impl Cpu {
     /// Most rows of a micro-batch unless chosen otherwise: more have nothing to gain.
     const MICRO_BATCH_MAX: usize = 128;
 
+    /// Memory of a program at most unless chosen otherwise: 16 GiB. Models of this crate take some megabytes, so a program that
+    /// needs as much is a mistake.
+    const MEMORY_BYTES: usize = 16 << 30;
+
     /// The processor with `lanes` threads, at least 1, the calling one among them.
     pub fn new(lanes: usize) -> Self {
         Self::on(Arc::new(Lanes::new(lanes)))
@@ -51,14 +57,22 @@ impl Cpu {
 
     /// The processor with lanes that others use too, in turn.
     pub fn on(lanes: Arc<Lanes>) -> Self {
-        Self { lanes, micro_batch: MicroBatch::AtMost(Self::MICRO_BATCH_MAX) }
+        let micro_batch = MicroBatch::AtMost(Self::MICRO_BATCH_MAX);
+        Self { lanes, micro_batch, memory_bytes: Self::MEMORY_BYTES }
     }
 
-    /// The same with micro-batches of `rows` rows, at least 1, instead of as many as suit the graph. Results depend on this
-    /// number, within rounding.
+    /// The same with micro-batches of `rows` rows, at least 1 and at most as many as a batch may have, instead of as many as suit
+    /// the graph. Results depend on this number, within rounding.
     #[must_use]
     pub fn with_micro_batch(self, rows: usize) -> Self {
-        Self { micro_batch: MicroBatch::Exactly(rows.max(1)), ..self }
+        Self { micro_batch: MicroBatch::Exactly(rows.clamp(1, ROWS_MAX)), ..self }
+    }
+
+    /// The same for programs that take at most `bytes` of memory, instead of 16 GiB, beside what is fed and the gradients of
+    /// tables. One that needs more is refused when it is compiled, or, where its batch is too large, when it is run.
+    #[must_use]
+    pub fn with_memory(self, bytes: usize) -> Self {
+        Self { memory_bytes: bytes, ..self }
     }
 
     /// The same for batches of about `rows` rows: micro-batches are small enough to share such a batch among lanes.
@@ -86,6 +100,6 @@ impl Device for Cpu {
             MicroBatch::Exactly(rows) => Plan::new(graph, outputs, rows)?,
             MicroBatch::AtMost(rows) => Plan::suited(graph, outputs, rows)?,
         };
-        Ok(Box::new(CpuProgram::new(Arc::new(plan), self.lanes.clone())))
+        Ok(Box::new(CpuProgram::new(Arc::new(plan), self.lanes.clone(), self.memory_bytes)?))
     }
 }

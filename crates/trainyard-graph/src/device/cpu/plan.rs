@@ -1,8 +1,8 @@
 //! What a program computes in which order, and where each value lives.
 
 use super::linear::{Kind, kinds};
-use crate::op::{BinaryKind, InputKind, Op};
-use crate::{Dim, Error, Graph, NodeId, Result};
+use crate::op::{Binary, BinaryKind, InputKind, Op};
+use crate::{Dim, Error, Graph, Node, NodeId, Result};
 
 /// Where a value lives and how large it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +115,7 @@ impl Plan {
     }
 
     pub(super) fn new(graph: &Graph, outputs: &[NodeId], micro_batch: usize) -> Result<Self> {
+        outputs.iter().try_for_each(|&output| graph.checked(output).map(drop))?;
         let needed = needed(graph, outputs);
         let kinds = kinds(graph, &needed)?;
         check_tables(graph, &needed)?;
@@ -239,7 +240,7 @@ impl Planner<'_> {
                 self.places[id.index()] = Some(Place::Arena(offset));
             }
             let scratch = self.scratch_value(id);
-            let scratch_len = scratch.row_len * if scratch.batched { self.micro_batch } else { 1 };
+            let scratch_len = scratch.row_len.saturating_mul(if scratch.batched { self.micro_batch } else { 1 });
             self.scratch[id.index()] = arena.take(scratch_len);
             arena.give(self.scratch[id.index()], scratch_len);
             let mut read: Vec<NodeId> = node.inputs.clone();
@@ -296,7 +297,12 @@ impl Planner<'_> {
         let table = self.graph.shape(node).table();
         let is_table = |input: &NodeId| self.graph.shape(*input).table() == table;
         let table_slot = self.graph.inputs().iter().position(is_table);
-        let table_slot = table_slot.ok_or_else(|| Error::Internal("a gradient without its table".to_owned()))?;
+        let table_slot =
+            table_slot.filter(|&slot| self.graph.shape(self.graph.inputs()[slot]) == self.graph.shape(node));
+        let table_slot = table_slot.ok_or_else(|| Error::Usage {
+            what: format!("node {} is the gradient of a table that the graph does not have", node.index()),
+            expected: "let `gradients` add it".to_owned(),
+        })?;
         let bags = self
             .bags(node)?
             .into_iter()
@@ -306,15 +312,27 @@ impl Planner<'_> {
 
     /// The look-ups whose gradients are added up in `node`: for each the upstream gradient and the slot of the ids.
     fn bags(&self, node: NodeId) -> Result<Vec<(NodeId, Op, usize)>> {
-        let inputs = &self.graph.node(node).inputs;
-        match &self.graph.node(node).op {
-            op if op.operation().rows_gradient().is_some() => {
-                let slot = self.graph.inputs().iter().position(|input| *input == inputs[1]);
-                let slot = slot.ok_or_else(|| Error::Internal("a bag without ids".to_owned()))?;
-                Ok(vec![(inputs[0], op.clone(), slot)])
+        let (mut bags, mut left) = (Vec::new(), vec![node]);
+        while let Some(node) = left.pop() {
+            let Node { op, inputs, .. } = self.graph.node(node);
+            match op {
+                op if op.operation().rows_gradient().is_some() => {
+                    let slot = self.graph.inputs().iter().position(|input| *input == inputs[1]);
+                    let slot = slot.ok_or_else(|| Error::Internal("a bag without ids".to_owned()))?;
+                    bags.push((inputs[0], op.clone(), slot));
+                }
+                op if adds(op) => left.extend(inputs.iter().rev()),
+                op => return Err(not_a_gradient(op, node)),
             }
-            _ => Ok(inputs.iter().map(|&input| self.bags(input)).collect::<Result<Vec<_>>>()?.concat()),
+            // A sum of sums can name a look-up more often than there is memory to say so.
+            if bags.len() + left.len() > LOOK_UPS_MAX {
+                return Err(Error::Usage {
+                    what: format!("node {} adds up the gradients of more than {LOOK_UPS_MAX} look-ups", node.index()),
+                    expected: "look a table up less often".to_owned(),
+                });
+            }
         }
+        Ok(bags)
     }
 
     fn value(&self, node: NodeId) -> Result<Value> {
@@ -333,7 +351,7 @@ impl Planner<'_> {
 
     /// Numbers that a value takes in the arena at most.
     fn len(&self, node: NodeId) -> usize {
-        self.graph.shape(node).row_len() * self.rows(node)
+        self.graph.shape(node).row_len().saturating_mul(self.rows(node))
     }
 
     /// Rows that a value has in a micro-batch at most.
@@ -349,10 +367,28 @@ fn large_first(outputs: &[Output]) -> Vec<usize> {
     order
 }
 
-/// Which nodes the outputs need.
+/// Most look-ups of one table whose gradients are added up.
+const LOOK_UPS_MAX: usize = 1 << 12;
+
+/// Whether it is a sum of two values.
+fn adds(op: &Op) -> bool {
+    matches!(op, Op::Binary(Binary { kind: BinaryKind::Add, .. }))
+}
+
+fn not_a_gradient(op: &Op, node: NodeId) -> Error {
+    Error::Usage {
+        what: format!("`{}` (node {}) was asked for as rows of a table", op.operation().name(), node.index()),
+        expected: "ask for gradients of a table, or for what was looked up in it".to_owned(),
+    }
+}
+
+/// Which nodes the outputs need: what they read, and the tables whose gradients they are.
 fn needed(graph: &Graph, outputs: &[NodeId]) -> Vec<bool> {
     let mut needed = vec![false; graph.nodes().len()];
-    outputs.iter().for_each(|output| needed[output.index()] = true);
+    for &output in outputs {
+        needed[output.index()] = true;
+        table_of(graph, output).into_iter().for_each(|table| needed[table.index()] = true);
+    }
     for (id, node) in graph.nodes().rev() {
         if needed[id.index()] {
             node.inputs.iter().for_each(|input| needed[input.index()] = true);
@@ -374,8 +410,7 @@ fn last_uses(graph: &Graph, needed: &[bool]) -> Vec<usize> {
 fn check_tables(graph: &Graph, needed: &[bool]) -> Result<()> {
     for (id, node) in graph.nodes().filter(|(id, _)| needed[id.index()]) {
         let reads_rows = node.inputs.iter().any(|&input| graph.shape(input).table().is_some());
-        let adds_rows =
-            matches!(&node.op, Op::Binary(op) if op.kind == BinaryKind::Add && node.shape.table().is_some());
+        let adds_rows = adds(&node.op) && node.shape.table().is_some();
         if reads_rows && !adds_rows && !node.op.looks_up() {
             return Err(Error::Usage {
                 what: format!("`{}` (node {}) reads the rows of a table", node.op.operation().name(), id.index()),
@@ -386,17 +421,37 @@ fn check_tables(graph: &Graph, needed: &[bool]) -> Result<()> {
     Ok(())
 }
 
+/// The table that the rows of a value are of.
+fn table_of(graph: &Graph, node: NodeId) -> Option<NodeId> {
+    let table = graph.shape(node).table()?;
+    graph.inputs().iter().copied().find(|&input| graph.shape(input).table() == Some(table))
+}
+
+/// The table to whose rows input 1 of an operation points.
+fn indexed_table(graph: &Graph, id: NodeId) -> Option<NodeId> {
+    let node = graph.node(id);
+    match node.op.operation().rows_gradient() {
+        Some(_) => table_of(graph, id),
+        None if node.op.looks_up() => Some(node.inputs[0]),
+        None => None,
+    }
+}
+
 fn slots(graph: &Graph, needed: &[bool]) -> Vec<Slot> {
     let slot_of = |node: NodeId| graph.inputs().iter().position(|&input| input == node);
+    let indexed = |(id, node): (NodeId, &Node)| {
+        let table = indexed_table(graph, id).filter(|_| needed[id.index()])?;
+        Some((node.inputs[1], slot_of(table)?))
+    };
+    let indexed: Vec<(NodeId, usize)> = graph.nodes().filter_map(indexed).collect();
     let describe = |&node: &NodeId| {
-        let bags = graph.nodes().filter(|(id, bag)| needed[id.index()] && bag.op.looks_up() && bag.inputs[1] == node);
         let input = graph.input_of(node);
         Slot {
             name: input.map_or_else(String::new, |input| input.name.clone()),
             kind: input.map_or(InputKind::Data, |input| input.kind),
             row_len: graph.shape(node).row_len(),
             batched: graph.shape(node).dims().first() == Some(&Dim::Batch),
-            tables: bags.filter_map(|(_, bag)| slot_of(bag.inputs[0])).collect(),
+            tables: indexed.iter().filter(|(ids, _)| *ids == node).map(|(_, table)| *table).collect(),
             needed: needed[node.index()],
         }
     };
@@ -426,7 +481,8 @@ impl Arena {
             self.free.retain(|stretch| stretch.1 > 0);
             return start;
         }
-        self.len += len;
+        // Beyond all memory the places overlap, and the program is refused for its length.
+        self.len = self.len.saturating_add(len);
         self.len - len
     }
 

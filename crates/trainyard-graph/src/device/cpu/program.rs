@@ -2,10 +2,11 @@
 #![expect(unsafe_code, reason = "lanes write disjoint parts of shared buffers")]
 
 use super::buffer::Buffer;
+use super::feed_check;
 use super::frame::Frame;
-use super::plan::{Output, Place, Plan, RowsPart, Slot, Value};
-use crate::device::{Bags, Feeds, Mode, Program};
-use crate::op::{InputKind, LookUps};
+use super::plan::{Output, Place, Plan, RowsPart, Value};
+use crate::device::{Feeds, Mode, Program};
+use crate::op::LookUps;
 use crate::{Error, Lanes, Result, simd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,7 +28,12 @@ pub(super) struct CpuProgram {
     results: Vec<Buffer>,
     /// Length of each output after the last run.
     lens: Vec<usize>,
+    /// Memory that it may take.
+    memory_bytes: usize,
 }
+
+/// Most rows of a batch: up to here a sum of ones is exact.
+pub(super) const ROWS_MAX: usize = 1 << f32::MANTISSA_DIGITS;
 
 /// Micro-batches that follow each other and whose sums are added up by one lane. How a batch is cut into groups depends
 /// on its size alone, so it bounds the memory for sums without making results depend on the number of lanes.
@@ -51,6 +57,11 @@ impl Groups {
         self.micro_batches.div_ceil(self.per_group)
     }
 
+    /// Whether groups have several micro-batches, of which all but the first compute into scratch.
+    fn use_scratch(&self) -> bool {
+        self.per_group > 1
+    }
+
     /// First row and number of rows of each micro-batch of a group.
     fn micro_batches(&self, group: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
         let range = group * self.per_group..((group + 1) * self.per_group).min(self.micro_batches);
@@ -58,28 +69,68 @@ impl Groups {
     }
 }
 
+impl Plan {
+    /// Numbers of memory for a batch, beside the gradients of tables, whose size is that of the rows fed.
+    fn len(&self, lanes: usize, groups: &Groups) -> usize {
+        let scratch = if groups.use_scratch() { self.parts_len } else { 0 };
+        let per_lane = self.arena_len.saturating_add(scratch).saturating_mul(lanes);
+        let batch =
+            self.batch_rows.iter().fold(0_usize, |sum, len| sum.saturating_add(groups.rows.saturating_mul(*len)));
+        // Each group has its parts, and their sums are a further one.
+        let parts = self.parts_len.saturating_mul(groups.len() + 1);
+        [per_lane, batch, parts, self.shared_len].into_iter().fold(0, usize::saturating_add)
+    }
+}
+
 impl CpuProgram {
-    pub(super) fn new(plan: Arc<Plan>, lanes: Arc<Lanes>) -> Self {
-        let buffers = |n, len| (0..n).map(|_| Buffer::new(len)).collect::<Vec<_>>();
+    /// A program that takes at most `memory_bytes`. It takes its memory when it first runs.
+    pub(super) fn new(plan: Arc<Plan>, lanes: Arc<Lanes>, memory_bytes: usize) -> Result<Self> {
+        let program = Self::empty(plan, lanes, memory_bytes);
+        program.check_memory(&Groups::new(1, 1))?;
+        Ok(program)
+    }
+
+    fn empty(plan: Arc<Plan>, lanes: Arc<Lanes>, memory_bytes: usize) -> Self {
+        let buffers = |n| (0..n).map(|_| Buffer::default()).collect::<Vec<_>>();
         Self {
-            arenas: buffers(lanes.len(), plan.arena_len),
-            scratch: buffers(lanes.len(), 0),
-            shared: Buffer::new(plan.shared_len),
-            batch: buffers(plan.batch_rows.len(), 0),
+            arenas: buffers(lanes.len()),
+            scratch: buffers(lanes.len()),
+            shared: Buffer::default(),
+            batch: buffers(plan.batch_rows.len()),
             parts: Buffer::default(),
-            results: buffers(plan.outputs.len(), 0),
+            results: buffers(plan.outputs.len()),
             lens: vec![0; plan.outputs.len()],
             plan,
             lanes,
+            memory_bytes,
         }
     }
 
-    fn grow(&mut self, feeds: &dyn Feeds, groups: &Groups) {
+    /// Refuses a batch that needs more memory than the program may take.
+    fn check_memory(&self, groups: &Groups) -> Result<()> {
+        let bytes = self.plan.len(self.lanes.len(), groups).saturating_mul(size_of::<f32>());
+        if bytes <= self.memory_bytes {
+            return Ok(());
+        }
+        let (rows, most) = (groups.rows, self.memory_bytes);
+        Err(Error::Memory {
+            bytes,
+            expected: format!(
+                "for {rows} rows it may take {most}: take smaller batches or a smaller model, or allow more"
+            ),
+        })
+    }
+
+    /// Takes what memory a batch needs beyond that of earlier ones.
+    fn grow(&mut self, feeds: &dyn Feeds, groups: &Groups) -> Result<()> {
         let plan = &self.plan;
-        self.batch.iter_mut().zip(&plan.batch_rows).for_each(|(buffer, row_len)| buffer.grow(groups.rows * row_len));
-        self.parts.grow(groups.len() * plan.parts_len);
-        if groups.per_group > 1 {
-            self.scratch.iter_mut().for_each(|buffer| buffer.grow(plan.parts_len));
+        self.arenas.iter_mut().try_for_each(|buffer| buffer.grow(plan.arena_len))?;
+        self.shared.grow(plan.shared_len)?;
+        let mut batch = self.batch.iter_mut().zip(&plan.batch_rows);
+        batch.try_for_each(|(buffer, row_len)| buffer.grow(groups.rows * row_len))?;
+        self.parts.grow(groups.len() * plan.parts_len)?;
+        if groups.use_scratch() {
+            self.scratch.iter_mut().try_for_each(|buffer| buffer.grow(plan.parts_len))?;
         }
         for (i, output) in plan.outputs.iter().enumerate() {
             self.lens[i] = match output {
@@ -88,9 +139,10 @@ impl CpuProgram {
                 Output::Rows { table_slot, .. } => feeds.floats(*table_slot).len(),
             };
             if !matches!(output, Output::Batch(_)) {
-                self.results[i].grow(self.lens[i]);
+                self.results[i].grow(self.lens[i])?;
             }
         }
+        Ok(())
     }
 
     /// Computes what is the same for all rows.
@@ -220,9 +272,10 @@ impl CpuProgram {
 
 impl Program for CpuProgram {
     fn run(&mut self, feeds: &dyn Feeds, mode: Mode) -> Result<()> {
-        check_feeds(&self.plan.slots, feeds)?;
+        feed_check::check(&self.plan.slots, feeds)?;
         let groups = Groups::new(feeds.rows(), self.plan.micro_batch);
-        self.grow(feeds, &groups);
+        self.check_memory(&groups)?;
+        self.grow(feeds, &groups)?;
         self.run_shared(feeds, mode);
         self.run_groups(feeds, mode, &groups);
         self.reduce(feeds, &groups);
@@ -247,66 +300,7 @@ impl Program for CpuProgram {
     }
 
     fn fork(&self) -> Box<dyn Program> {
-        Box::new(Self::new(self.plan.clone(), self.lanes.clone()))
-    }
-}
-
-/// Checks that everything the program reads is fed in the right size, and that row numbers are in range.
-fn check_feeds(slots: &[Slot], feeds: &dyn Feeds) -> Result<()> {
-    let rows = feeds.rows();
-    for (i, slot) in slots.iter().enumerate().filter(|(_, slot)| slot.needed) {
-        let problem = match slot.kind {
-            InputKind::Ids => {
-                check_bags(slot, feeds.bags(i), rows, |table| feeds.floats(table).len() / slots[table].row_len)
-            }
-            InputKind::Table => check_table(slot, feeds.floats(i).len()),
-            InputKind::Data | InputKind::Param => {
-                check_len(feeds.floats(i).len(), slot.row_len * if slot.batched { rows } else { 1 }, "numbers")
-            }
-        };
-        if let Err((problem, expected)) = problem {
-            return Err(Error::Feed { input: slot.name.clone(), problem, expected });
-        }
-    }
-    Ok(())
-}
-
-type Checked = Result<(), (String, String)>;
-
-fn check_len(len: usize, expected: usize, of: &str) -> Checked {
-    if len == expected {
-        return Ok(());
-    }
-    Err((format!("has {len} {of}"), format!("the program expects {expected}")))
-}
-
-fn check_table(slot: &Slot, len: usize) -> Checked {
-    if len.is_multiple_of(slot.row_len) {
-        return Ok(());
-    }
-    Err((format!("has {len} numbers"), format!("the program expects rows of {}", slot.row_len)))
-}
-
-fn check_bags(slot: &Slot, bags: Bags<'_>, rows: usize, rows_of: impl Fn(usize) -> usize) -> Checked {
-    check_len(bags.offsets.len(), rows + 1, "offsets")?;
-    let n = bags.indices.len();
-    let ascending = bags.offsets.windows(2).all(|ends| ends[0] <= ends[1]);
-    if bags.offsets.first() != Some(&0) || bags.offsets.last().map(|&end| end as usize) != Some(n) || !ascending {
-        return Err(("has offsets out of order".to_owned(), format!("they rise from 0 to the number of ids, {n}")));
-    }
-    if let Some(weights) = bags.weights {
-        check_len(weights.len(), n, "weights")?;
-    }
-    let table_rows = slot.tables.iter().map(|&table| rows_of(table)).min().unwrap_or(usize::MAX);
-    match bags.indices.iter().position(|&index| index as usize >= table_rows) {
-        None => Ok(()),
-        Some(at) => {
-            let row = bags.offsets.partition_point(|&end| end as usize <= at) - 1;
-            Err((
-                format!("names row {} in example {row}", bags.indices[at]),
-                format!("the table has {table_rows} rows"),
-            ))
-        }
+        Box::new(Self::empty(self.plan.clone(), self.lanes.clone(), self.memory_bytes))
     }
 }
 
@@ -409,6 +403,72 @@ mod tests {
         check(good.clone().ids(inputs[2], Ragged::from_single(vec![0, 1, 2, 11])), "ids");
         let bad = Ragged { offsets: vec![0, 2, 1, 3, 4], ids: vec![0; 4], weights: None };
         check(good.ids(inputs[2], bad), "ids");
+    }
+
+    /// The gradient of a sum of look-ups, which does not read the table itself, and the graph.
+    fn gradient_of_look_ups() -> (Graph, NodeId) {
+        let mut g = Graph::new();
+        let (table, ids) = (g.table("table", 2).unwrap(), g.ids("ids").unwrap());
+        let bag = g.embedding_bag(table, ids, Combiner::Sum).unwrap();
+        let loss = g.sum_all(bag).unwrap();
+        let gradient = gradients(&mut g, loss, &[table]).unwrap()[0];
+        (g, gradient)
+    }
+
+    #[test]
+    fn a_gradient_that_does_not_read_its_table_still_expects_it() {
+        let (graph, gradient) = gradient_of_look_ups();
+        let mut program = Cpu::default().compile(&graph, &[gradient]).unwrap();
+        let feeds = FeedMap::new(&graph, 1).floats(graph.inputs()[0], &[1.0; 4]);
+        let mut run =
+            |id| program.run(&feeds.clone().ids(graph.inputs()[1], Ragged::from_single(vec![id])), Mode::Inference);
+        assert!(run(2).unwrap_err().to_string().contains("`ids` names row 2"));
+        run(1).unwrap();
+        assert_eq!(program.output(0), [0.0, 0.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn gradients_of_other_tables_are_refused_and_so_are_sums_without_end() {
+        let (graph, gradient) = gradient_of_look_ups();
+        let json = serde_json::to_string(&graph).unwrap();
+        for (from, to) in [("\"table\":0", "\"table\":7"), ("{\"rows\":0},{\"fixed\":2}", "{\"rows\":0},{\"fixed\":3}")]
+        {
+            assert!(json.contains(from), "{json} lacks {from}");
+            let graph = serde_json::from_str::<Graph>(&json.replacen(from, to, 1));
+            assert!(
+                graph.and_then(|g| Cpu::default().compile(&g, &[gradient]).map_err(serde::de::Error::custom)).is_err()
+            );
+        }
+        let (mut graph, mut sum) = (graph, gradient);
+        for _ in 0..40 {
+            sum = graph.add(sum, sum).unwrap();
+        }
+        assert!(Cpu::default().compile(&graph, &[sum]).is_err_and(|error| error.to_string().contains("look-ups")));
+        let table = graph.inputs()[0];
+        assert!(Cpu::default().compile(&graph, &[table]).is_err(), "a table is not a gradient");
+    }
+
+    #[test]
+    fn memory_is_bounded_when_compiled_and_when_run() {
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[Dim::Batch, Dim::Fixed(1 << 20)]).unwrap();
+        let y = graph.affine(x, 2.0, 0.0).unwrap();
+        let z = graph.exp(y).unwrap();
+        let sum = graph.sum_all(z).unwrap();
+        let cpu = |bytes| Cpu::default().with_micro_batch(64).with_memory(bytes);
+        let refused =
+            |bytes| cpu(bytes).compile(&graph, &[sum]).is_err_and(|error| matches!(error, Error::Memory { .. }));
+        assert!(refused(255 << 20) && !refused(257 << 20));
+        assert!(Cpu::default().with_micro_batch(usize::MAX).compile(&graph, &[sum]).is_err());
+
+        let small = Cpu::default().with_micro_batch(1).with_memory(16 << 20);
+        let mut program = small.compile(&graph, &[y]).unwrap();
+        let run = |program: &mut dyn crate::Program, rows: usize| {
+            program.run(&FeedMap::new(&graph, rows).floats(x, &vec![1.0; rows << 20]), Mode::Inference)
+        };
+        run(&mut *program, 2).unwrap();
+        let error = run(&mut *program, 8).unwrap_err().to_string();
+        assert!(error.contains("bytes of memory; for 8 rows it may take 16777216"), "{error}");
     }
 
     #[test]

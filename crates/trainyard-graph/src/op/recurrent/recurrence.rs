@@ -46,9 +46,10 @@ impl Recurrence {
         format!("[batch, steps, {gates}·units], weights [units, {gates}·units], a bias [{inner}·units]{mask}")
     }
 
-    /// Numbers in a row of the tape.
+    /// Numbers in a row of the tape; too many to be allowed where sizes from a file overflow.
     pub(super) fn tape_len(&self) -> usize {
-        self.states_len() + self.steps * self.blocks().saved * self.units
+        let saved = self.blocks().saved.saturating_mul(self.units);
+        self.states_len().saturating_add(self.steps.saturating_mul(saved))
     }
 
     pub(super) fn tape_shape(&self) -> Shape {
@@ -57,12 +58,12 @@ impl Recurrence {
 
     /// Numbers of all states in a row of the tape.
     pub(super) fn states_len(&self) -> usize {
-        (self.steps + 1) * self.state_len()
+        self.steps.saturating_add(1).saturating_mul(self.state_len())
     }
 
     /// Numbers of a state.
     pub(super) fn state_len(&self) -> usize {
-        self.blocks().states * self.units
+        self.blocks().states.saturating_mul(self.units)
     }
 
     /// The time of the step that is computed as number `step`.
