@@ -80,16 +80,24 @@ operations! {
     numeric::Numeric = "numeric",
     /// An expression over numbers.
     sql::Sql = "sql",
+    /// A value read as a number.
+    cast::Cast = "cast",
     /// A value in place of missing ones.
     impute::Impute = "impute",
     /// A number kept within limits.
     clip::Clip = "clip",
     /// `ln(1 + x)`.
     log1p::Log1p = "log1p",
+    /// A power of a number.
+    power::Power = "power",
     /// Mean 0, deviation 1.
     z_score::ZScore = "z_score",
     /// Smallest to largest as 0 to 1.
     min_max::MinMax = "min_max",
+    /// Median 0, middle half of length 1.
+    robust_scale::RobustScale = "robust_scale",
+    /// A number as its rank among the training data.
+    quantile_normalize::QuantileNormalize = "quantile_normalize",
     /// A number as the interval that holds it.
     bucketize::Bucketize = "bucketize",
     /// A value as its place among the most frequent.
@@ -102,12 +110,14 @@ operations! {
     cross::Cross = "cross",
     /// Ids as a vector of counts.
     one_hot::OneHot = "one_hot",
-    /// Hour, day or month of a time.
+    /// Hour, day, month or another part of a time.
     time_part::TimePart = "time_part",
     /// Sine and cosine of a number on a circle.
     cyclic::Cyclic = "cyclic",
     /// Distance on the globe.
     haversine::Haversine = "haversine",
+    /// A point on the globe as the cell that holds it.
+    geo_grid::GeoGrid = "geo_grid",
 }
 
 #[cfg(test)]
