@@ -130,6 +130,25 @@ pub const SPECS: &str = r#"
     [haversine]
     op = "haversine"
     inputs = ["x", "y", "y", "x"]
+    [per_key]
+    op = "scale_per_key"
+    inputs = ["x", "city"]
+    [per_key_range]
+    op = "scale_per_key"
+    to = "min_max"
+    inputs = ["n", "fifths"]
+    [pca]
+    op = "pca"
+    inputs = ["x", "y", "n"]
+    components = 2
+    [target_encode]
+    op = "target_encode"
+    smoothing = 2
+    input = "city"
+    output = true
+    [encoded_z]
+    op = "z_score"
+    input = "target_encode"
     [geo_grid]
     op = "geo_grid"
     inputs = ["x", "y"]
