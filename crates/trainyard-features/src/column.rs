@@ -1,5 +1,6 @@
 //! The values of one column or feature for some rows.
 
+use crate::hash::{CROSS_KEY, farm_fingerprint64, fingerprint_cat64};
 use crate::schema::{ColumnType, Field};
 use crate::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray};
@@ -7,6 +8,9 @@ use arrow::datatypes::{Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 use std::borrow::Cow;
 use trainyard_graph::Ragged;
+
+/// What stands for a missing value in the hash of a row: the digits of π, so that it is not a value by accident.
+const MISSING: u64 = 0x243f_6a88_85a3_08d3;
 
 /// The values of one column or feature for the rows of a batch.
 ///
@@ -127,6 +131,31 @@ pub(crate) fn single_ids(rows: usize, ids: impl Iterator<Item = Option<u64>>) ->
         ragged.offsets.push(ragged.ids.len() as u32);
     }
     ragged
+}
+
+/// A hash of each row of some raw columns; empty without columns. Missing values of all kinds are alike.
+pub(crate) fn row_hashes(columns: &[Column], rows: usize) -> Vec<u64> {
+    if columns.is_empty() {
+        return Vec::new();
+    }
+    let mut hashes = vec![CROSS_KEY; rows];
+    for column in columns {
+        let mut add =
+            |row: usize, word: Option<u64>| hashes[row] = fingerprint_cat64(hashes[row], word.unwrap_or(MISSING));
+        match column {
+            Column::Numbers { width, values } => (values.iter().enumerate())
+                .for_each(|(i, value)| add(i / width, (!value.is_nan()).then(|| u64::from(value.to_bits())))),
+            Column::Int(array) => {
+                array.iter().enumerate().for_each(|(row, value)| add(row, value.map(|value| value as u64)));
+            }
+            Column::Bool(array) => array.iter().enumerate().for_each(|(row, value)| add(row, value.map(u64::from))),
+            Column::Text(array) => (texts(array).enumerate())
+                .for_each(|(row, text)| add(row, text.map(|text| farm_fingerprint64(text.as_bytes())))),
+            // Raw columns are none of the others.
+            _ => {}
+        }
+    }
+    hashes
 }
 
 /// A raw number as features see it; `-0.0` becomes `0.0`, so that equal numbers have equal bits.

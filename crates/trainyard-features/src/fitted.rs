@@ -5,7 +5,7 @@ use crate::batch::{Batch, CategoricalFeature, Encoding, NumericFeature};
 use crate::column::Column;
 use crate::label::Label;
 use crate::op::{Constants, Kernel, Kind};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pass, Pipeline};
 use crate::plan::{Plan, Source};
 use crate::schema::{Field, Schema};
 use crate::statistics::ColumnStatistics;
@@ -112,15 +112,7 @@ impl FittedFeatures {
     ///
     /// [`Error::Column`] when a column is absent or of another type; [`Error::Feature`] when a feature cannot take a value.
     pub fn transform(&self, rows: &RecordBatch) -> Result<Batch> {
-        let mut columns = self.inner.pipeline.run(rows)?;
-        let mut batch = Batch { rows: rows.num_rows(), ..Batch::default() };
-        batch.numeric = self.inner.encode_numeric(&columns, batch.rows);
-        for &slot in &self.inner.categorical_slots {
-            if let Column::Ids(ids) = &mut columns[slot] {
-                batch.ids.push(std::mem::take(ids));
-            }
-        }
-        Ok(batch)
+        self.inner.encode(rows, Pass::Serving)
     }
 
     /// Makes rows with labels, and with weights if there is such a column, ready for a model.
@@ -131,8 +123,22 @@ impl FittedFeatures {
     /// data does not have, or a weight that is not a finite number of at least 0; [`Error::Spec`] when the features were
     /// fitted without a label.
     pub fn transform_labelled(&self, rows: &RecordBatch) -> Result<Batch> {
+        self.encode_labelled(rows, Pass::Serving)
+    }
+
+    /// Makes the rows that the features were fitted on ready to be learnt from: [`transform_labelled`](Self::transform_labelled),
+    /// but without what a feature such as `target_encode` knows of the label of these very rows.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`transform_labelled`](Self::transform_labelled).
+    pub fn transform_training(&self, rows: &RecordBatch) -> Result<Batch> {
+        self.encode_labelled(rows, Pass::Training)
+    }
+
+    fn encode_labelled(&self, rows: &RecordBatch, pass: Pass) -> Result<Batch> {
         let label = self.label().ok_or_else(|| Error::spec("these features were fitted without a label"))?;
-        let mut batch = self.transform(rows)?;
+        let mut batch = self.inner.encode(rows, pass)?;
         let field = Field { name: label.spec().column.clone(), column_type: label.column_type() };
         let position = self.inner.inputs.fields.len();
         batch.labels = label.encode(&Column::read(rows, &field, position)?)?;
@@ -154,7 +160,7 @@ impl FittedFeatures {
             kernels[i] = Some(Arc::new(plan.build(i, constants, &kernels)?));
         }
         let wanted: Vec<Source> = plan.encoded.iter().map(|&i| Source::Feature(i)).collect();
-        let (pipeline, slots) = Pipeline::new(&plan, &kernels, &wanted)?;
+        let (pipeline, slots) = Pipeline::new(&plan, &kernels, &wanted, false)?;
         let Encoded { encoding, numeric_slots, categorical_slots } = Encoded::new(&plan, &kernels, &slots)?;
         let inner = Inner {
             inputs: Schema { fields: plan.inputs().to_vec() },
@@ -174,6 +180,18 @@ impl FittedFeatures {
 }
 
 impl Inner {
+    fn encode(&self, rows: &RecordBatch, pass: Pass) -> Result<Batch> {
+        let mut columns = self.pipeline.run(rows, pass)?.columns;
+        let mut batch = Batch { rows: rows.num_rows(), ..Batch::default() };
+        batch.numeric = self.encode_numeric(&columns, batch.rows);
+        for &slot in &self.categorical_slots {
+            if let Column::Ids(ids) = &mut columns[slot] {
+                batch.ids.push(std::mem::take(ids));
+            }
+        }
+        Ok(batch)
+    }
+
     fn encode_numeric(&self, columns: &[Column], rows: usize) -> Vec<f32> {
         let total = self.encoding.numeric_width();
         let mut numeric = vec![0.0; rows * total];

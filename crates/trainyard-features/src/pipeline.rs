@@ -1,6 +1,6 @@
 //! Raw columns in, columns and features out: what fitting and transforming share.
 
-use crate::column::Column;
+use crate::column::{Column, row_hashes};
 use crate::op::{Args, Kernel};
 use crate::plan::{Plan, Source};
 use crate::schema::Field;
@@ -14,6 +14,26 @@ use std::sync::Arc;
 pub(crate) struct Pipeline {
     columns: Vec<Field>,
     steps: Vec<Step>,
+    /// How many columns, the first ones, are hashed in training; 0 when nothing asks for it.
+    hashed: usize,
+}
+
+/// What rows are transformed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// They are those of the training data, to be fitted or learnt from.
+    Training,
+    /// They may be any rows.
+    Serving,
+}
+
+/// What a pipeline makes of a batch.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// What each slot holds.
+    pub columns: Vec<Column>,
+    /// Hashes of the rows in training, where something asks for them; else empty.
+    pub row_hashes: Vec<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -25,14 +45,24 @@ struct Step {
 
 impl Pipeline {
     /// The pipeline that makes what is wanted and nothing else, and the slot of each thing wanted.
-    pub fn new(plan: &Plan, kernels: &[Option<Arc<Kernel>>], wanted: &[Source]) -> Result<(Self, Vec<usize>)> {
+    pub fn new(
+        plan: &Plan,
+        kernels: &[Option<Arc<Kernel>>],
+        wanted: &[Source],
+        hashes_wanted: bool,
+    ) -> Result<(Self, Vec<usize>)> {
         let mut live: HashMap<Source, usize> = wanted.iter().map(|&source| (source, 0)).collect();
         for (i, node) in plan.nodes.iter().enumerate().rev() {
             if live.contains_key(&Source::Feature(i)) {
                 live.extend(node.sources.iter().map(|&source| (source, 0)));
             }
         }
-        let mut pipeline = Self { columns: Vec::new(), steps: Vec::new() };
+        let is_out_of_fold = |i: usize| kernels[i].as_ref().is_some_and(|kernel| kernel.is_out_of_fold);
+        let is_hashed =
+            hashes_wanted || (0..plan.nodes.len()).any(|i| live.contains_key(&Source::Feature(i)) && is_out_of_fold(i));
+        let hashed = if is_hashed { plan.n_inputs } else { 0 };
+        live.extend((0..hashed).map(|column| (Source::Column(column), 0)));
+        let mut pipeline = Self { columns: Vec::new(), steps: Vec::new(), hashed };
         for (i, field) in plan.columns.iter().enumerate() {
             if let Some(slot) = live.get_mut(&Source::Column(i)) {
                 *slot = pipeline.columns.len();
@@ -59,16 +89,19 @@ impl Pipeline {
     }
 
     /// What each slot holds for the rows of a batch.
-    pub fn run(&self, batch: &RecordBatch) -> Result<Vec<Column>> {
+    pub fn run(&self, batch: &RecordBatch, pass: Pass) -> Result<Made> {
         let mut columns = Vec::with_capacity(self.columns.len() + self.steps.len());
         for (position, field) in self.columns.iter().enumerate() {
             columns.push(Column::read(batch, field, position)?);
         }
+        let hashed = if pass == Pass::Training { &columns[..self.hashed] } else { &[] };
+        let row_hashes = row_hashes(hashed, batch.num_rows());
         for step in &self.steps {
-            let args = Args { columns: &columns, inputs: &step.inputs, rows: batch.num_rows() };
+            let rows = batch.num_rows();
+            let args = Args { columns: &columns, inputs: &step.inputs, rows, row_hashes: &row_hashes };
             let column = step.kernel.apply(args).map_err(|problem| Error::feature(&step.feature, problem))?;
             columns.push(column);
         }
-        Ok(columns)
+        Ok(Made { columns, row_hashes })
     }
 }

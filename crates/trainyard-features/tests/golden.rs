@@ -1,8 +1,12 @@
-//! Hashes against vectors that pyfarmhash (Google's C++) and TensorFlow's tests give.
+//! Hashes and quantiles against vectors that pyfarmhash (Google's C++) and TensorFlow's tests give.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use arrow::array::{ArrayRef, Float64Array};
+use arrow::record_batch::RecordBatch;
 use serde_json::Value;
+use std::sync::Arc;
 use trainyard_features::hash::{CROSS_KEY, farm_fingerprint64, fingerprint_cat64};
+use trainyard_features::{ColumnType, Features, Schema};
 
 fn golden() -> Value {
     serde_json::from_str(include_str!("golden/features_golden.json")).unwrap()
@@ -28,6 +32,29 @@ fn crosses_match_whether_of_text_or_of_numbers() {
             fingerprint_cat64(hash, word.unwrap_or_else(|| value.as_i64().unwrap() as u64))
         });
         assert_eq!(hash, number(&pair[1]), "{}", pair[0]);
+    }
+}
+
+/// The quantiles that `tft.quantiles` gives with no tolerance; the rule and the vectors are derived from the literals in
+/// bucketize_integration_test.py. Smallest and largest stand before and after them.
+#[test]
+fn quantiles_match() {
+    for case in golden()["quantiles"].as_array().unwrap() {
+        let values: Vec<f64> = case[0].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
+        let spec = format!(r#"{{ "x": {{ "op": "quantile_normalize", "quantiles": {} }} }}"#, case[1]);
+        let schema = Schema::new([("x", ColumnType::Float)]);
+        let mut fitting = Features::new(serde_json::from_str(&spec).unwrap(), &schema, None, None).unwrap().fit();
+        let rows: ArrayRef = Arc::new(Float64Array::from(values));
+        let rows = RecordBatch::try_from_iter([("x", rows)]).unwrap();
+        while !fitting.finished() {
+            let mut collector = fitting.collector();
+            collector.update(&rows).unwrap();
+            fitting.absorb(collector).unwrap();
+        }
+        let document: Value = serde_json::from_str(&fitting.finish().unwrap().to_json()).unwrap();
+        let floats = |value: &Value| value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect::<Vec<_>>();
+        let boundaries = floats(&document["fitted"]["x"]["numbers"]["boundaries"]);
+        assert_eq!(boundaries[1..boundaries.len() - 1], floats(&case[2]), "{case}");
     }
 }
 

@@ -6,7 +6,7 @@ mod common;
 use arrow::record_batch::RecordBatch;
 use common::{Row, batch, fit, rows};
 use proptest::prelude::*;
-use trainyard_features::{Batch, FittedFeatures};
+use trainyard_features::{Batch, FittedFeatures, Result};
 use trainyard_graph::Ragged;
 
 /// The first two rows have different labels, so that there is something to learn.
@@ -39,11 +39,13 @@ fn bits(batch: &Batch) -> Bits {
     (floats(&batch.numeric), batch.ids.iter().map(rows).collect(), floats(&batch.labels), floats(&batch.weights))
 }
 
+type Transform = fn(&FittedFeatures, &RecordBatch) -> Result<Batch>;
+
 /// Row after row, put together again.
-fn one_by_one(fitted: &FittedFeatures, rows: &RecordBatch) -> Batch {
+fn one_by_one(fitted: &FittedFeatures, rows: &RecordBatch, transform: Transform) -> Batch {
     let mut whole = Batch { ids: vec![Ragged::new(); fitted.encoding().categorical.len()], ..Batch::default() };
     for row in 0..rows.num_rows() {
-        let part = fitted.transform_labelled(&rows.slice(row, 1)).unwrap();
+        let part = transform(fitted, &rows.slice(row, 1)).unwrap();
         whole.rows += part.rows;
         whole.numeric.extend(part.numeric);
         whole.ids.iter_mut().zip(&part.ids).for_each(|(whole, part)| whole.push_row(part.row(0)));
@@ -79,8 +81,10 @@ proptest! {
     fn a_batch_is_its_rows_one_by_one(rows in table(), others in table()) {
         let fitted = fit(&[vec![batch(&rows)]], false);
         for rows in [batch(&rows), batch(&others)] {
-            let whole = fitted.transform_labelled(&rows).unwrap();
-            prop_assert_eq!(bits(&whole), bits(&one_by_one(&fitted, &rows)));
+            for transform in [FittedFeatures::transform_labelled, FittedFeatures::transform_training] as [Transform; 2] {
+                let whole = transform(&fitted, &rows).unwrap();
+                prop_assert_eq!(bits(&whole), bits(&one_by_one(&fitted, &rows, transform)));
+            }
         }
     }
 
@@ -90,8 +94,9 @@ proptest! {
         let read = FittedFeatures::from_json(&fitted.to_json()).unwrap();
         prop_assert_eq!(read.to_json(), fitted.to_json());
         prop_assert_eq!(read.statistics(), fitted.statistics());
-        let others = batch(&others);
+        let (rows, others) = (batch(&rows), batch(&others));
         prop_assert_eq!(bits(&read.transform(&others).unwrap()), bits(&fitted.transform(&others).unwrap()));
+        prop_assert_eq!(bits(&read.transform_training(&rows).unwrap()), bits(&fitted.transform_training(&rows).unwrap()));
     }
 
     #[test]

@@ -24,6 +24,12 @@ pub struct ExactSum {
     bins: BTreeMap<i16, i128>,
 }
 
+/// Terms that [`ExactSum::add_all`] takes together: mantissas have 53 bits, so 2⁹ of them fit into 63.
+const CHUNK: usize = 512;
+
+/// Neighbouring exponents that it has room for at a time.
+const WINDOW: usize = 64;
+
 /// A bin in a file: its exponent, and the high and low 64 bits of the sum, since JSON readers know no larger integers.
 type Stored = (i16, i64, u64);
 
@@ -48,6 +54,30 @@ impl ExactSum {
     pub fn add(&mut self, term: f64) {
         if term != 0.0 && term.is_finite() {
             let (mantissa, exponent) = decompose(term);
+            self.add_bin(exponent, i128::from(mantissa));
+        }
+    }
+
+    /// Adds many terms: the same sum as that of [`add`](Self::add) for each, several times as fast.
+    pub fn add_all(&mut self, terms: &[f64]) {
+        for chunk in terms.chunks(CHUNK) {
+            match lowest_exponent(chunk) {
+                Some(lowest) => self.add_window(chunk, lowest),
+                None => chunk.iter().for_each(|&term| self.add(term)),
+            }
+        }
+    }
+
+    /// Adds terms that are 0 or whose biased exponents are `lowest` to `lowest + WINDOW − 1`.
+    fn add_window(&mut self, terms: &[f64], lowest: u64) {
+        let mut window = [0i64; WINDOW];
+        for bits in terms.iter().map(|term| term.to_bits()) {
+            let biased = (bits >> 52) & 0x7ff;
+            let magnitude = if biased == 0 { 0 } else { (bits & ((1 << 52) - 1) | 1 << 52) as i64 };
+            let sign = (bits as i64) >> 63;
+            window[biased.wrapping_sub(lowest) as usize % WINDOW] += (magnitude ^ sign) - sign;
+        }
+        for (exponent, mantissa) in (lowest as i16 - 1075..).zip(window).filter(|(_, mantissa)| *mantissa != 0) {
             self.add_bin(exponent, i128::from(mantissa));
         }
     }
@@ -93,6 +123,16 @@ impl ExactSum {
     }
 }
 
+/// The lowest biased exponent of the terms that are not 0, when all fit into one window; else `None`, and when there is one that
+/// is not finite or not normal.
+fn lowest_exponent(terms: &[f64]) -> Option<u64> {
+    let magnitudes = || terms.iter().map(|term| term.to_bits() << 1 >> 1);
+    // 0 wraps to the largest number, so that the minimum does not see it.
+    let smallest = magnitudes().fold(u64::MAX, |min, bits| min.min(bits.wrapping_sub(1))).wrapping_add(1);
+    let (lowest, highest) = (smallest >> 52, magnitudes().fold(0, u64::max) >> 52);
+    (lowest > 0 && highest < 0x7ff && highest - lowest < WINDOW as u64).then_some(lowest)
+}
+
 /// Moves what exceeds 32 bits of a digit into the next one. The highest digit keeps the sign.
 fn carry(mut digits: BTreeMap<i16, i128>) -> BTreeMap<i16, i128> {
     let mut carried = BTreeMap::new();
@@ -136,6 +176,9 @@ mod tests {
         let mut forward = ExactSum::default();
         terms.iter().for_each(|&term| forward.add(term));
         assert_eq!(forward.value(), expected);
+        let mut together = ExactSum::default();
+        together.add_all(terms);
+        assert_eq!(together, forward);
         let (left, right) = terms.split_at(terms.len() / 2);
         let (mut a, mut b) = (ExactSum::default(), ExactSum::default());
         left.iter().rev().for_each(|&term| a.add(term));
@@ -172,6 +215,17 @@ mod tests {
         let integers: Vec<i64> = (0..10_000).map(|i| random::bits(stream, i) as i64 >> 20).collect();
         let expected: i64 = integers.iter().sum();
         check(&integers.iter().map(|&i| i as f64).collect::<Vec<_>>(), expected as f64);
+    }
+
+    #[test]
+    fn terms_of_near_exponents_and_zeros_are_added_together() {
+        let stream = random::stream(2, "terms");
+        let term = |i: u64| {
+            let sign = if i.is_multiple_of(3) { -1.0 } else { 1.0 };
+            if i.is_multiple_of(7) { sign * 0.0 } else { sign * (random::bits(stream, i) % (1 << 40)) as f64 / 1024.0 }
+        };
+        let terms: Vec<f64> = (0..2000).map(term).collect();
+        check(&terms, (terms.iter().map(|term| (term * 1024.0) as i128).sum::<i128>()) as f64 / 1024.0);
     }
 
     #[test]

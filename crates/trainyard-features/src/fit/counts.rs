@@ -1,7 +1,7 @@
 //! How often each value occurs.
 
 use crate::column::{Column, texts};
-use crate::hash::{Map, farm_fingerprint64, fingerprint_cat64};
+use crate::hash::{Map, Token, farm_fingerprint64, fingerprint_cat64};
 use arrow::array::Array;
 
 /// Rows by value.
@@ -12,7 +12,7 @@ use arrow::array::Array;
 pub(crate) struct Counts {
     kind: ValueKind,
     numbers: Map<u64, u64>,
-    texts: Map<Box<str>, u64>,
+    texts: Map<Token, u64>,
     limit: usize,
     level: u32,
 }
@@ -149,7 +149,7 @@ impl Counts {
             return;
         }
         // A text is copied only when it is new.
-        match self.texts.get_mut(text) {
+        match self.texts.get_mut(text.as_bytes()) {
             Some(total) => *total += count,
             None => {
                 self.texts.insert(text.into(), count);

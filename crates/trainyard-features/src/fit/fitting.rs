@@ -1,13 +1,14 @@
 //! Rounds of scans.
 
+use super::joint::{Joint, JointNeeds};
 use super::quantiles::Refinement;
 use super::survey::{Findings, Needs, Survey};
 use crate::artifact::Document;
 use crate::column::Column;
 use crate::fitted::FittedFeatures;
 use crate::label::Label;
-use crate::op::{Constants, Kernel};
-use crate::pipeline::Pipeline;
+use crate::op::{Args, Constants, Kernel};
+use crate::pipeline::{Made, Pass, Pipeline};
 use crate::plan::{Plan, Source};
 use crate::schema::Schema;
 use crate::statistics::ColumnStatistics;
@@ -30,6 +31,7 @@ pub struct Fitting {
     constants: Vec<Option<Constants>>,
     kernels: Vec<Option<Arc<Kernel>>>,
     targets: Vec<Target>,
+    joints: Vec<JointTarget>,
     label: Option<Label>,
     round: Option<Arc<Round>>,
 }
@@ -80,12 +82,24 @@ impl Target {
     }
 }
 
+/// A feature about whose inputs together something must be found out.
+#[derive(Debug, Clone)]
+struct JointTarget {
+    node: usize,
+    needs: JointNeeds,
+    found: Option<Joint>,
+}
+
 /// What a scan does: computes columns and features, and fills a state from some of them.
 #[derive(Debug)]
 struct Round {
     pipeline: Pipeline,
     /// By target looked at: the slot that holds its values, its place among all targets, and an empty state.
     looks: Vec<Look>,
+    /// The same by feature whose inputs are looked at together.
+    joint_looks: Vec<JointLook>,
+    /// The label and its slot, when one of these asks for it.
+    label: Option<(Label, usize)>,
 }
 
 #[derive(Debug)]
@@ -93,6 +107,43 @@ struct Look {
     slot: usize,
     target: usize,
     state: State,
+}
+
+#[derive(Debug)]
+struct JointLook {
+    slots: Vec<usize>,
+    target: usize,
+    feature: String,
+    joint: Joint,
+}
+
+impl Round {
+    /// The round that fills these states, each of a target.
+    fn new(fitting: &Fitting, open: Vec<(usize, State)>, joint: Vec<usize>) -> Result<Self> {
+        let (plan, targets) = (&fitting.plan, joint.iter().map(|&target| &fitting.joints[target]));
+        let reads_label = targets.clone().any(|target| target.needs.reads_label());
+        let mut wanted: Vec<Source> = open.iter().map(|(target, _)| fitting.targets[*target].source).collect();
+        wanted.extend(targets.clone().flat_map(|target| &plan.nodes[target.node].sources));
+        wanted.extend(reads_label.then_some(Source::Column(plan.n_inputs)));
+        let (pipeline, slots) = Pipeline::new(plan, &fitting.kernels, &wanted, reads_label)?;
+        let (label, mut slots) = (fitting.label.clone().zip(slots.last().copied()), slots.into_iter());
+        let looks = open.into_iter().zip(&mut slots).map(|((target, state), slot)| Look { slot, target, state });
+        let looks = looks.collect();
+        let joint_look = |target: usize| {
+            let JointTarget { node, needs, .. } = fitting.joints[target];
+            let slots = slots.by_ref().take(plan.nodes[node].sources.len()).collect();
+            JointLook { slots, target, feature: plan.nodes[node].name.clone(), joint: Joint::new(needs) }
+        };
+        let joint_looks = joint.into_iter().map(joint_look).collect();
+        Ok(Self { pipeline, looks, joint_looks, label: label.filter(|_| reads_label) })
+    }
+}
+
+impl JointLook {
+    fn update(&self, joint: &mut Joint, made: &Made, labels: &[f32], rows: usize) -> Result<()> {
+        let args = Args { columns: &made.columns, inputs: &self.slots, rows, row_hashes: &made.row_hashes };
+        joint.update(args, labels).map_err(|problem| Error::feature(&self.feature, problem))
+    }
 }
 
 /// What a scan has found about one target.
@@ -129,6 +180,7 @@ pub struct Collector {
     round: Option<Arc<Round>>,
     rows: u64,
     states: Vec<State>,
+    joints: Vec<Joint>,
 }
 
 impl Collector {
@@ -139,9 +191,14 @@ impl Collector {
     /// [`Error::Column`] when a column is absent or of another type; [`Error::Feature`] when a feature cannot take a value.
     pub fn update(&mut self, batch: &RecordBatch) -> Result<()> {
         if let Some(round) = &self.round {
-            let columns = round.pipeline.run(batch)?;
+            let made = round.pipeline.run(batch, Pass::Training)?;
             for (state, look) in self.states.iter_mut().zip(&round.looks) {
-                state.update(&columns[look.slot]);
+                state.update(&made.columns[look.slot]);
+            }
+            let labels = round.label.as_ref().map(|(label, slot)| label.encode(&made.columns[*slot]));
+            let labels = labels.transpose()?.unwrap_or_default();
+            for (joint, look) in self.joints.iter_mut().zip(&round.joint_looks) {
+                look.update(joint, &made, &labels, batch.num_rows())?;
             }
         }
         self.rows += batch.num_rows() as u64;
@@ -151,6 +208,7 @@ impl Collector {
     /// Adds the rows that another collector of the same round has seen.
     pub fn merge(&mut self, other: Self) {
         self.states.iter_mut().zip(&other.states).for_each(|(mine, theirs)| mine.merge(theirs));
+        self.joints.iter_mut().zip(&other.joints).for_each(|(mine, theirs)| mine.merge(theirs));
         self.rows += other.rows;
     }
 }
@@ -159,9 +217,11 @@ impl Fitting {
     pub(crate) fn new(plan: Plan) -> Result<Self> {
         let target = |(source, needs)| Target { source, needs, progress: Progress::Unseen };
         let targets = plan.needs().into_iter().map(target).collect();
+        let joint = |(node, needs)| JointTarget { node, needs, found: None };
+        let joints = plan.joint_needs().into_iter().map(joint).collect();
         let n = plan.nodes.len();
         let (constants, kernels) = (vec![None; n], vec![None; n]);
-        let mut fitting = Self { plan, constants, kernels, targets, label: None, round: None };
+        let mut fitting = Self { plan, constants, kernels, targets, joints, label: None, round: None };
         fitting.advance()?;
         Ok(fitting)
     }
@@ -179,7 +239,13 @@ impl Fitting {
     /// An empty collector, for one partition of this round. When fitting is finished it collects nothing.
     pub fn collector(&self) -> Collector {
         let looks = self.round.iter().flat_map(|round| &round.looks);
-        Collector { round: self.round.clone(), rows: 0, states: looks.map(|look| look.state.clone()).collect() }
+        let joints = self.round.iter().flat_map(|round| &round.joint_looks);
+        Collector {
+            round: self.round.clone(),
+            rows: 0,
+            states: looks.map(|look| look.state.clone()).collect(),
+            joints: joints.map(|look| look.joint.clone()).collect(),
+        }
     }
 
     /// Ends the round with what all of its partitions have shown together.
@@ -199,6 +265,9 @@ impl Fitting {
         }
         for (look, state) in round.looks.iter().zip(collector.states) {
             self.targets[look.target].absorb(state)?;
+        }
+        for (look, joint) in round.joint_looks.iter().zip(collector.joints) {
+            self.joints[look.target].found = Some(joint);
         }
         self.advance()
     }
@@ -258,12 +327,16 @@ impl Fitting {
         if !node.sources.iter().all(|&source| self.is_ready(source)) {
             return Ok(());
         }
-        let constants = if operation.needs().is_empty() {
-            Constants::default()
+        let constants = if let Some(target) = self.joints.iter().find(|target| target.node == index) {
+            let Some(joint) = &target.found else { return Ok(()) };
+            operation.fit_joint(joint, &self.plan.inputs_of(index, &self.kernels)?)
+        } else if operation.needs().is_empty() {
+            Ok(Constants::default())
         } else {
             let Some(findings) = node.sources.first().and_then(|&source| self.findings(source)) else { return Ok(()) };
-            operation.fit(&findings).map_err(|problem| Error::feature(&node.name, problem))?
+            operation.fit(&findings)
         };
+        let constants = constants.map_err(|problem| Error::feature(&node.name, problem))?;
         self.kernels[index] = Some(Arc::new(self.plan.build(index, &constants, &self.kernels)?));
         self.constants[index] = Some(constants);
         Ok(())
@@ -271,15 +344,19 @@ impl Fitting {
 
     fn next_round(&self) -> Result<Option<Arc<Round>>> {
         let ready = self.targets.iter().enumerate().filter(|(_, target)| self.is_ready(target.source));
-        let open = ready.filter_map(|(i, target)| Some((i, target.source, target.next_state()?)));
-        let open: Vec<(usize, Source, State)> = open.collect();
-        if open.is_empty() {
+        let open: Vec<(usize, State)> = ready.filter_map(|(i, target)| Some((i, target.next_state()?))).collect();
+        let joint: Vec<usize> = (0..self.joints.len()).filter(|&i| self.is_joint_open(&self.joints[i])).collect();
+        if open.is_empty() && joint.is_empty() {
             return Ok(None);
         }
-        let wanted: Vec<Source> = open.iter().map(|(_, source, _)| *source).collect();
-        let (pipeline, slots) = Pipeline::new(&self.plan, &self.kernels, &wanted)?;
-        let looks = open.into_iter().zip(slots).map(|((target, _, state), slot)| Look { slot, target, state });
-        Ok(Some(Arc::new(Round { pipeline, looks: looks.collect() })))
+        Ok(Some(Arc::new(Round::new(self, open, joint)?)))
+    }
+
+    /// Whether a feature is to be looked at whose inputs are ready.
+    fn is_joint_open(&self, target: &JointTarget) -> bool {
+        let mut sources = self.plan.nodes[target.node].sources.iter();
+        let label_is_ready = self.label.is_some() || !target.needs.reads_label();
+        target.found.is_none() && label_is_ready && sources.all(|&source| self.is_ready(source))
     }
 
     fn is_ready(&self, source: Source) -> bool {

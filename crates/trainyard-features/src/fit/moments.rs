@@ -2,6 +2,9 @@
 
 use trainyard_graph::ExactSum;
 
+/// Numbers that are looked at together; their copies stay in the nearest cache.
+const CHUNK: usize = 512;
+
 /// Count, sums and range of finite numbers; missing and infinite ones are left out.
 ///
 /// The sums are exact, so any order and partition of the rows gives the same bits.
@@ -27,13 +30,26 @@ impl Default for Moments {
 impl Moments {
     /// Adds numbers.
     pub fn update(&mut self, values: &[f64]) {
-        for &value in values.iter().filter(|value| value.is_finite()) {
-            self.count += 1;
-            self.min = self.min.min(value);
-            self.max = self.max.max(value);
-            self.sum.add(value);
-            self.squares.add(value * value);
+        for chunk in values.chunks(CHUNK) {
+            let mut terms = [0.0; CHUNK];
+            let mut n = 0;
+            for &value in chunk {
+                // `-0.0` becomes `0.0`, so that equal numbers have equal bits whichever comes first.
+                terms[n] = value + 0.0;
+                n += usize::from(value.is_finite());
+            }
+            self.add(&mut terms[..n]);
         }
+    }
+
+    /// Adds finite numbers, and leaves their squares behind.
+    fn add(&mut self, terms: &mut [f64]) {
+        self.count += terms.len() as u64;
+        self.min = terms.iter().fold(self.min, |min, &term| if term < min { term } else { min });
+        self.max = terms.iter().fold(self.max, |max, &term| if term > max { term } else { max });
+        self.sum.add_all(terms);
+        terms.iter_mut().for_each(|term| *term *= *term);
+        self.squares.add_all(terms);
     }
 
     /// Adds the numbers that another has seen.

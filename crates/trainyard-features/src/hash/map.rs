@@ -34,6 +34,11 @@ impl Hasher for FastHasher {
         self.0 = (product >> 64) as u64 ^ product as u64;
     }
 
+    /// The length that comes before a list of bytes.
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
     fn write_i64(&mut self, word: i64) {
         self.write_u64(word as u64);
     }

@@ -102,6 +102,18 @@ pub(crate) fn one_number(inputs: &[Input]) -> Checked<()> {
     any_of(one(inputs)?, &[Kind::Number, Kind::Int, Kind::Bool], "one number per row")
 }
 
+/// Checks that something can be known of each bucket of a categorical input one by one.
+pub(crate) fn few_buckets(input: &Input) -> Checked<()> {
+    const MAX: u64 = 1 << 16;
+    match input.size {
+        0..=MAX => Ok(()),
+        buckets => Err(format!(
+            "{} has {buckets} buckets, more than the {MAX} that can be told apart; use fewer, such as `top_k` of `vocabulary`",
+            input.words()
+        )),
+    }
+}
+
 fn toml_key(name: &str) -> String {
     let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     if bare { name.to_string() } else { format!("{name:?}") }

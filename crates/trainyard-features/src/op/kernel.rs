@@ -67,6 +67,8 @@ pub(crate) struct Args<'a> {
     pub inputs: &'a [usize],
     /// Number of rows.
     pub rows: usize,
+    /// In training, a hash of each row that does not depend on label and weight, where some kernel asks for it; else empty.
+    pub row_hashes: &'a [u64],
 }
 
 impl<'a> Args<'a> {
@@ -101,13 +103,20 @@ type Apply = dyn Fn(Args<'_>) -> Checked<Column> + Send + Sync;
 pub(crate) struct Kernel {
     /// Numbers per row, or number of buckets.
     pub size: u64,
+    /// Whether it gives other values in training than in serving, by [`Args::row_hashes`].
+    pub is_out_of_fold: bool,
     apply: Box<Apply>,
 }
 
 impl Kernel {
     /// A kernel of any kind.
     pub fn new(size: u64, apply: impl Fn(Args<'_>) -> Checked<Column> + Send + Sync + 'static) -> Self {
-        Self { size, apply: Box::new(apply) }
+        Self { size, is_out_of_fold: false, apply: Box::new(apply) }
+    }
+
+    /// The same kernel, with hashes of rows in training.
+    pub fn out_of_fold(self) -> Self {
+        Self { is_out_of_fold: true, ..self }
     }
 
     /// A kernel that maps each number to one number.

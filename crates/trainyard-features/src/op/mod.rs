@@ -11,10 +11,10 @@
 mod input;
 mod kernel;
 
-pub(crate) use input::{Input, Kind, any_of, one, one_number};
+pub(crate) use input::{Input, Kind, any_of, few_buckets, one, one_number};
 pub(crate) use kernel::{Args, Constants, Kernel};
 
-use crate::fit::{Findings, Needs};
+use crate::fit::{Findings, Joint, JointNeeds, Needs};
 use serde::{Deserialize, Serialize};
 
 /// A result whose error is the rest of a message that starts with `[features.NAME]`.
@@ -38,6 +38,16 @@ pub(crate) trait Operation {
     /// What the kernel needs to know of the training data.
     fn fit(&self, _findings: &Findings<'_>) -> Checked<Constants> {
         Ok(Constants::default())
+    }
+
+    /// What fitting must find out about all inputs of the same rows together. In place of [`needs`](Self::needs).
+    fn joint_needs(&self, _inputs: usize) -> Option<JointNeeds> {
+        None
+    }
+
+    /// What the kernel needs to know of that.
+    fn fit_joint(&self, _joint: &Joint, _inputs: &[Input]) -> Checked<Constants> {
+        Err("did not ask for several columns together; please report it".to_string())
     }
 
     /// The function to apply. The constants may come from a file, so they are checked here.
@@ -80,16 +90,30 @@ operations! {
     numeric::Numeric = "numeric",
     /// An expression over numbers.
     sql::Sql = "sql",
+    /// A value read as a number.
+    cast::Cast = "cast",
     /// A value in place of missing ones.
     impute::Impute = "impute",
     /// A number kept within limits.
     clip::Clip = "clip",
     /// `ln(1 + x)`.
     log1p::Log1p = "log1p",
+    /// A power of a number.
+    power::Power = "power",
     /// Mean 0, deviation 1.
     z_score::ZScore = "z_score",
     /// Smallest to largest as 0 to 1.
     min_max::MinMax = "min_max",
+    /// A number scaled among those of its category.
+    scale_per_key::ScalePerKey = "scale_per_key",
+    /// Median 0, middle half of length 1.
+    robust_scale::RobustScale = "robust_scale",
+    /// A number as its rank among the training data.
+    quantile_normalize::QuantileNormalize = "quantile_normalize",
+    /// Numbers as their principal components.
+    pca::Pca = "pca",
+    /// A category as the mean of its label.
+    target_encode::TargetEncode = "target_encode",
     /// A number as the interval that holds it.
     bucketize::Bucketize = "bucketize",
     /// A value as its place among the most frequent.
@@ -102,12 +126,14 @@ operations! {
     cross::Cross = "cross",
     /// Ids as a vector of counts.
     one_hot::OneHot = "one_hot",
-    /// Hour, day or month of a time.
+    /// Hour, day, month or another part of a time.
     time_part::TimePart = "time_part",
     /// Sine and cosine of a number on a circle.
     cyclic::Cyclic = "cyclic",
     /// Distance on the globe.
     haversine::Haversine = "haversine",
+    /// A point on the globe as the cell that holds it.
+    geo_grid::GeoGrid = "geo_grid",
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
-//! Hour, day or month of a time.
+//! Hour, day, month or another part of a time.
 
 use super::{Args, Checked, Constants, Input, Kernel, Kind, Operation, any_of, one};
 use crate::column::{Column, single_ids, texts};
+use crate::error::suggestion;
+use chrono::{DateTime, Offset, TimeZone};
+use chrono_tz::{TZ_VARIANTS, Tz};
 use serde::{Deserialize, Serialize};
 
 const DAY: i64 = 86_400;
@@ -9,6 +12,8 @@ const DAY: i64 = 86_400;
 /// A part of a time as an id. The time is an int (seconds since 1970-01-01 00:00 UTC) or text that starts like
 /// `2024-05-01 13:45:00` (or `2024-05-01T13:45`, `2024-05-01`); what follows, such as a zone, is not read.
 ///
+/// With `zone`, the part is that of the local time there, summer time included; ids are those of the clock on the wall, so the
+/// hour that summer time repeats occurs twice. The rules are those of the IANA database in this program (crate `chrono-tz`).
 /// Missing values, and text that is no time, have no id.
 ///
 /// ```toml
@@ -16,6 +21,7 @@ const DAY: i64 = 86_400;
 /// op = "time_part"
 /// input = "pickup_time"
 /// part = "hour"
+/// zone = "America/Chicago"
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,41 +31,90 @@ pub struct TimePart {
     /// Added to the time first: the offset of local time from that of the data. Within ± 1440.
     #[serde(default)]
     pub utc_offset_minutes: i64,
+    /// The time zone whose local time is meant, by its IANA name, for times in UTC. In place of `utc_offset_minutes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
 }
 
 /// A part of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
+    /// 0 to 59.
+    Minute,
     /// 0 to 23.
     Hour,
     /// Monday 0 to Sunday 6.
     DayOfWeek,
     /// Day of the month less 1: 0 to 30.
     Day,
+    /// Day of the year less 1: 0 to 365.
+    DayOfYear,
     /// Month less 1: January 0 to December 11.
     Month,
+    /// January to March 0, October to December 3.
+    Quarter,
 }
 
 impl Part {
     fn buckets(self) -> u64 {
         match self {
+            Self::Minute => 60,
             Self::Hour => 24,
             Self::DayOfWeek => 7,
             Self::Day => 31,
+            Self::DayOfYear => 366,
             Self::Month => 12,
+            Self::Quarter => 4,
         }
     }
 
     fn of(self, seconds: i64) -> u64 {
         let days = seconds.div_euclid(DAY);
         (match self {
+            Self::Minute => seconds.rem_euclid(3600) / 60,
             Self::Hour => seconds.rem_euclid(DAY) / 3600,
             // 1970-01-01 was a Thursday.
             Self::DayOfWeek => (days + 3).rem_euclid(7),
-            Self::Day => i64::from(month_and_day(days).1) - 1,
-            Self::Month => i64::from(month_and_day(days).0) - 1,
+            Self::Day => date(days).day - 1,
+            Self::DayOfYear => days - days_since_1970(date(days).year, 1, 1),
+            Self::Month => date(days).month - 1,
+            Self::Quarter => (date(days).month - 1) / 3,
         }) as u64
+    }
+}
+
+/// How far local time is from that of the data.
+#[derive(Debug, Clone, Copy)]
+enum Shift {
+    Fixed(i64),
+    Zone(Tz),
+}
+
+impl Shift {
+    /// Seconds since 1970 of the clock on the wall.
+    fn local(self, seconds: i64) -> i64 {
+        let offset = match self {
+            Self::Fixed(offset) => offset,
+            // Times beyond the calendar of `chrono`, 262,000 years from now, are left as they are.
+            Self::Zone(zone) => DateTime::from_timestamp(seconds, 0).map_or(0, |time| {
+                i64::from(zone.offset_from_utc_datetime(&time.naive_utc()).fix().local_minus_utc())
+            }),
+        };
+        seconds.saturating_add(offset)
+    }
+}
+
+impl TimePart {
+    fn shift(&self) -> Checked<Shift> {
+        let Some(name) = &self.zone else { return Ok(Shift::Fixed(self.utc_offset_minutes * 60)) };
+        if self.utc_offset_minutes != 0 {
+            return Err("has both `zone` and `utc_offset_minutes`; keep one".to_string());
+        }
+        name.parse().map(Shift::Zone).map_err(|_| {
+            let nearest = suggestion(name, TZ_VARIANTS.iter().map(|zone| zone.name()));
+            format!("there is no time zone `{name}`{nearest}; expected an IANA name such as `Europe/Rome`")
+        })
     }
 }
 
@@ -67,13 +122,16 @@ impl Operation for TimePart {
     fn check(&self, inputs: &[Input]) -> Checked<Kind> {
         let needed = "a time: int seconds since 1970, or text like `2024-05-01 13:45:00`";
         any_of(one(inputs)?, &[Kind::Int, Kind::Text], needed)?;
-        let in_range = (-1440..=1440).contains(&self.utc_offset_minutes);
-        if in_range { Ok(Kind::Ids) } else { Err("`utc_offset_minutes` must be within ± 1440".to_string()) }
+        if !(-1440..=1440).contains(&self.utc_offset_minutes) {
+            return Err("`utc_offset_minutes` must be within ± 1440".to_string());
+        }
+        self.shift()?;
+        Ok(Kind::Ids)
     }
 
     fn build(&self, _: &Constants, _: &[Input]) -> Checked<Kernel> {
-        let (part, offset) = (self.part, self.utc_offset_minutes * 60);
-        let id = move |seconds: i64| part.of(seconds.saturating_add(offset));
+        let (part, shift) = (self.part, self.shift()?);
+        let id = move |seconds: i64| part.of(shift.local(seconds));
         Ok(Kernel::new(part.buckets(), move |args: Args<'_>| {
             Ok(Column::Ids(match args.column(0)? {
                 Column::Int(array) => single_ids(args.rows, array.iter().map(|time| time.map(id))),
@@ -118,19 +176,31 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
-/// Month (1 to 12) and day (1 to 31) of a day since 1970-01-01; the inverse of [`days_since_1970`].
-fn month_and_day(days: i64) -> (u8, u8) {
+/// A date of the Gregorian calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Date {
+    year: i64,
+    /// 1 to 12.
+    month: i64,
+    /// 1 to 31.
+    day: i64,
+}
+
+/// The date of a day since 1970-01-01; the inverse of [`days_since_1970`].
+fn date(days: i64) -> Date {
+    let era = (days + 719_468).div_euclid(146_097);
     let day_of_era = (days + 719_468).rem_euclid(146_097);
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let march_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    (((march_month + 2) % 12 + 1) as u8, day as u8)
+    let month = (march_month + 2) % 12 + 1;
+    Date { year: era * 400 + year_of_era + i64::from(month <= 2), month, day }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{days_since_1970, month_and_day, parse_time};
+    use super::{Date, date, days_since_1970, parse_time};
     use crate::op::testing::*;
 
     #[track_caller]
@@ -151,6 +221,9 @@ mod tests {
         check("day_of_week", column(), &[&[2], &[2], &[3], &[]]);
         check("day", column(), &[&[0], &[30], &[0], &[]]);
         check("month", column(), &[&[4], &[11], &[0], &[]]);
+        check("minute", column(), &[&[45], &[59], &[0], &[]]);
+        check("day_of_year", column(), &[&[121], &[364], &[0], &[]]);
+        check("quarter", column(), &[&[1], &[3], &[0], &[]]);
     }
 
     #[test]
@@ -172,13 +245,38 @@ mod tests {
         check_ids(spec, vec![("x", ints(&[Some(0), Some(i64::MIN), Some(i64::MAX)]))], &[&[18], &[8], &[10]], 24);
     }
 
+    #[track_caller]
+    fn check_zone(zone: &str, times: &[i64], expected: &[&[u64]]) {
+        let spec = format!("[x]\nop = 'time_part'\npart = 'hour'\nzone = '{zone}'");
+        let times: Vec<Option<i64>> = times.iter().copied().map(Some).collect();
+        check_ids(&spec, vec![("x", ints(&times))], expected, 24);
+    }
+
+    /// `TZ=America/Chicago date -d @1710057599` and around: clocks went from 2 to 3 on 2024-03-10, and twice through 1 on
+    /// 2024-11-03.
+    #[test]
+    fn a_zone_knows_its_summer_time() {
+        check_zone("America/Chicago", &[1_710_057_599, 1_710_057_600], &[&[1], &[3]]);
+        check_zone("America/Chicago", &[1_730_615_400, 1_730_619_000, 1_730_622_600], &[&[1], &[1], &[2]]);
+        check_zone("Asia/Kolkata", &[0, i64::MAX], &[&[5], &[15]]);
+    }
+
+    #[test]
+    fn an_unknown_zone_is_named_with_the_nearest() {
+        let spec = "[x]\nop = 'time_part'\npart = 'hour'\nzone = 'America/Chicgo'";
+        let expected = "`[features.x]`: there is no time zone `America/Chicgo`; did you mean `America/Chicago`?";
+        check_error(spec, vec![("x", ints(&[Some(0)]))], expected);
+        let both = "[x]\nop = 'time_part'\npart = 'hour'\nzone = 'UTC'\nutc_offset_minutes = 60";
+        check_error(both, vec![("x", ints(&[Some(0)]))], "has both `zone` and `utc_offset_minutes`; keep one");
+    }
+
     #[test]
     fn dates_go_there_and_back_over_leap_years() {
         let mut expected = (1600, 1, 1);
         for days in days_since_1970(1600, 1, 1)..days_since_1970(2101, 1, 1) {
             let (year, month, day) = expected;
             assert_eq!(days_since_1970(year, month, day), days);
-            assert_eq!(month_and_day(days), (month as u8, day as u8));
+            assert_eq!(date(days), Date { year, month, day });
             let leap = i64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
             let length = [31, 28 + leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month as usize - 1];
             expected = match (day < length, month < 12) {

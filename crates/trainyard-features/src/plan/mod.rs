@@ -4,8 +4,8 @@ mod order;
 mod resolve;
 
 use crate::error::{list, suggestion};
-use crate::fit::Needs;
-use crate::label::LabelSpec;
+use crate::fit::{JointNeeds, Needs};
+use crate::label::{LabelSpec, LabelTask};
 use crate::op::{Constants, FeatureOp, Input, Kernel, Kind};
 use crate::schema::{ColumnType, Field, Schema};
 use crate::spec::{FeatureSpec, FeatureSpecs};
@@ -71,6 +71,7 @@ impl Plan {
             plan.check_no_leak(&field.name)?;
             plan.columns.push(field);
         }
+        plan.check_label_is_there(label.as_ref())?;
         Ok(Self { label, weight, ..plan })
     }
 
@@ -97,8 +98,21 @@ impl Plan {
         all
     }
 
+    /// The nodes that ask for all of their inputs together, and what for.
+    pub fn joint_needs(&self) -> Vec<(usize, JointNeeds)> {
+        let needs = |node: &Node| node.op.operation().joint_needs(node.sources.len());
+        self.nodes.iter().enumerate().filter_map(|(i, node)| Some((i, needs(node)?))).collect()
+    }
+
     /// Builds the kernel of a node, given those of the nodes before it.
     pub fn build(&self, node: usize, constants: &Constants, kernels: &[Option<Arc<Kernel>>]) -> Result<Kernel> {
+        let inputs = self.inputs_of(node, kernels)?;
+        let node = &self.nodes[node];
+        node.op.operation().build(constants, &inputs).map_err(|problem| Error::feature(&node.name, problem))
+    }
+
+    /// What a node reads, given the kernels of the nodes before it.
+    pub fn inputs_of(&self, node: usize, kernels: &[Option<Arc<Kernel>>]) -> Result<Vec<Input>> {
         let node = &self.nodes[node];
         let size = |source: Source| match source {
             Source::Column(_) => Some(1),
@@ -106,9 +120,7 @@ impl Plan {
         };
         let inputs: Option<Vec<Input>> =
             (node.sources.iter()).map(|&source| Some(Input { size: size(source)?, ..self.input(source) })).collect();
-        let inputs =
-            inputs.ok_or_else(|| Error::Internal(format!("feature `{}` comes before its inputs", node.name)))?;
-        node.op.operation().build(constants, &inputs).map_err(|problem| Error::feature(&node.name, problem))
+        inputs.ok_or_else(|| Error::Internal(format!("feature `{}` comes before its inputs", node.name)))
     }
 
     fn input(&self, source: Source) -> Input {
@@ -116,6 +128,17 @@ impl Plan {
             Source::Column(i) => column_input(&self.columns[i]),
             Source::Feature(i) => feature_input(&self.nodes[i].name, self.nodes[i].kind),
         }
+    }
+
+    fn check_label_is_there(&self, label: Option<&LabelSpec>) -> Result<()> {
+        let mut joint = self.joint_needs().into_iter();
+        let Some((node, _)) = joint.find(|(_, needs)| needs.reads_label()) else { return Ok(()) };
+        let problem = match label.map(|label| label.task) {
+            Some(LabelTask::Regression | LabelTask::Binary) => return Ok(()),
+            Some(LabelTask::Multiclass) => "takes the mean of the label, which has several classes; use `vocabulary`",
+            None => "takes the mean of the label, but there is none; name one in `[data]`",
+        };
+        Err(Error::feature(&self.nodes[node].name, problem))
     }
 
     fn check_no_leak(&self, label: &str) -> Result<()> {

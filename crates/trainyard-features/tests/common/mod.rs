@@ -32,6 +32,27 @@ pub const SPECS: &str = r#"
     [log1p]
     op = "log1p"
     input = "y"
+    [power]
+    op = "power"
+    exponent = 0.7
+    signed = true
+    input = "x"
+    [cast]
+    op = "cast"
+    to = "int"
+    invalid = "missing"
+    input = "x"
+    [robust_scale]
+    op = "robust_scale"
+    input = "y"
+    [uniform_rank]
+    op = "quantile_normalize"
+    quantiles = 7
+    input = "x"
+    [normal_rank]
+    op = "quantile_normalize"
+    distribution = "normal"
+    input = "z_score"
     [z_score]
     op = "z_score"
     input = "clipped"
@@ -101,9 +122,37 @@ pub const SPECS: &str = r#"
     op = "cyclic"
     period = 24
     input = "hour"
+    [minute]
+    op = "time_part"
+    part = "minute"
+    zone = "Asia/Kathmandu"
+    input = "time"
     [haversine]
     op = "haversine"
     inputs = ["x", "y", "y", "x"]
+    [per_key]
+    op = "scale_per_key"
+    inputs = ["x", "city"]
+    [per_key_range]
+    op = "scale_per_key"
+    to = "min_max"
+    inputs = ["n", "fifths"]
+    [pca]
+    op = "pca"
+    inputs = ["x", "y", "n"]
+    components = 2
+    [target_encode]
+    op = "target_encode"
+    smoothing = 2
+    input = "city"
+    output = true
+    [encoded_z]
+    op = "z_score"
+    input = "target_encode"
+    [geo_grid]
+    op = "geo_grid"
+    inputs = ["x", "y"]
+    level = 5
 "#;
 
 pub fn schema() -> Schema {

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// - operators: `+ - * / %`, unary `-`, `= <> < <= > >=`, `AND OR NOT`, `BETWEEN`, `IN (..)`, `IS [NOT] NULL`
 /// - `CASE [x] WHEN .. THEN .. ELSE .. END`, `COALESCE`, `NULL`, `TRUE`, `FALSE`
-/// - `abs sqrt ln log1p exp pow sin cos asin atan2 radians floor ceil round sign least greatest hypot`
+/// - `abs sqrt cbrt ln log1p log2 log10 exp pow sin cos tan asin acos atan atan2 radians degrees floor ceil round trunc sign least
+///   greatest hypot`
 ///
 /// Names are those of columns or features, in double quotes when they are not plain: `"trip miles"`. True is 1 and false 0;
 /// a condition holds when it is neither missing nor 0. Numbers are computed in `f64` from `f32` inputs (ints up to 2⁵³ are
@@ -141,6 +142,8 @@ mod tests {
     fn every_function_is_known() {
         check("abs(-x) + sqrt(16) + ln(1) + log1p(0) + exp(0) + pow(2, 3)", 15.5);
         check("sin(x - x) + cos(0) + asin(0) + atan2(0, 1) + radians(0)", 1.0);
+        check("cbrt(27) + log2(8) + log10(1000) + trunc(-x) + degrees(radians(8))", 15.0);
+        check("tan(x - x) + acos(1) + atan(0)", 0.0);
         check("floor(x) * 1000 + ceil(x) * 100 + round(x) * 10 + sign(-x)", 2329.0);
         check("least(x, n, 1) + greatest(x, n) + hypot(3, 4)", 13.0);
     }
@@ -168,7 +171,7 @@ mod tests {
 
     #[test]
     fn an_unknown_function_is_named_with_those_there_are() {
-        check_refused("sqr(x)", "`[features.y]`: there is no function `sqr`; did you mean `sqrt`?; functions: `abs`, `asin`");
+        check_refused("sqr(x)", "`[features.y]`: there is no function `sqr`; did you mean `sqrt`?; functions: `abs`, `acos`");
     }
 
     #[test]
