@@ -15,7 +15,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use trainyard_data::{Cache, Loader, LoaderConfig, LoaderState, Source, SourceConfig, fit};
+//! use trainyard_data::{Cache, Loader, LoaderConfig, LoaderState, Source, SourceConfig, Split, fit};
 //! use trainyard_features::{Features, LabelSpec, LabelTask};
 //!
 //! # let folder = tempfile::tempdir()?;
@@ -28,7 +28,7 @@
 //! let label = LabelSpec::new("rich", LabelTask::Binary);
 //! let features = fit(Features::new(specs, source.schema(), Some(label), None)?, &source, 2, &|_rows| {})?;
 //!
-//! let cache = Cache::build(&folder.path().join("train.arrow"), &features, &source, 2, &|_rows| {})?;
+//! let cache = Cache::build(&folder.path().join("train.arrow"), &features, (Split::Training, &source), 2, &|_rows| {})?;
 //! let config = LoaderConfig { batch_size: 3, ..LoaderConfig::default() };
 //! let mut loader = Loader::new(Arc::new(cache), config, LoaderState::default())?;
 //! let mut rows = Vec::new();
@@ -52,7 +52,7 @@ mod source;
 mod testing;
 
 pub use arrow::record_batch::RecordBatch;
-pub use cache::Cache;
+pub use cache::{Cache, Split};
 pub use error::{Error, Place, Result};
 pub use fit::fit;
 pub use loader::{Loader, LoaderConfig, LoaderState};

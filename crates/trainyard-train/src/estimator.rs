@@ -10,7 +10,7 @@ use crate::trainer::{Ending, Memory, Trainer};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use trainyard_data::{Cache, Source, fit};
+use trainyard_data::{Cache, Source, Split, fit};
 use trainyard_features::{Features, FittedFeatures, LabelTask};
 use trainyard_graph::{Cpu, Device};
 use trainyard_model::{Architecture, Binding, Bundle, Head, Model, Predictor, TrainingArchitecture, head_of};
@@ -151,7 +151,7 @@ impl Caches {
         threads: usize,
         observer: &dyn Observer,
     ) -> Result<Self> {
-        let build = |split: &'static str, source: &Source| -> Result<Arc<Cache>> {
+        let build = |split: &'static str, source: (Split, &Source)| -> Result<Arc<Cache>> {
             observer.on(Event::Stage { stage: Stage::Encode(split), rows: None });
             let progress = |rows| observer.on(Event::Rows(rows));
             let cache = Cache::open_or_build(&directory.cache(split), features, source, threads, &progress)?;
@@ -161,12 +161,12 @@ impl Caches {
             }
             Ok(Arc::new(cache))
         };
-        let train = build("train", &sources.train)?;
+        let train = build("train", (Split::Training, &sources.train))?;
         if train.label_clustering() > CLUSTERED {
             observer.on(Event::Notice("the training rows look sorted by label; shuffling mixes them".to_owned()));
         }
-        let test = sources.test.as_ref().map(|source| build("test", source)).transpose()?;
-        Ok(Self { eval: build("eval", &sources.eval)?, train, test })
+        let test = sources.test.as_ref().map(|source| build("test", (Split::Other, source))).transpose()?;
+        Ok(Self { eval: build("eval", (Split::Other, &sources.eval))?, train, test })
     }
 }
 

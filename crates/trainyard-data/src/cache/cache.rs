@@ -17,6 +17,26 @@ use super::index::{BlockEntry, Index, KEY};
 use crate::Source;
 use crate::error::{Error, Result};
 
+/// What rows are encoded for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Split {
+    /// To learn from: the rows that the features were fitted on, so that a feature which was fitted on labels must not show a row
+    /// its own ([`FittedFeatures::transform_training`]).
+    Training,
+    /// To be predicted.
+    Other,
+}
+
+impl Split {
+    /// The fingerprint of rows that were encoded for this.
+    fn fingerprint(self, features: &FittedFeatures) -> String {
+        match self {
+            Self::Training => format!("{}-training", features.fingerprint()),
+            Self::Other => features.fingerprint(),
+        }
+    }
+}
+
 /// Encoded rows in a file, in blocks of at most 8192 rows that are read in any order. Any number of threads may read.
 #[derive(Debug)]
 pub struct Cache {
@@ -38,17 +58,22 @@ impl Cache {
     pub fn build(
         path: &Path,
         features: &FittedFeatures,
-        source: &Source,
+        (split, source): (Split, &Source),
         threads: usize,
         progress: &dyn Fn(u64),
     ) -> Result<Cache> {
         let labelled = features.label().is_some();
         let transform = |rows: &RecordBatch| {
-            Ok(if labelled { features.transform_labelled(rows)? } else { features.transform(rows)? })
+            Ok(match split {
+                Split::Training if labelled => features.transform_training(rows)?,
+                Split::Other if labelled => features.transform_labelled(rows)?,
+                _ => features.transform(rows)?,
+            })
         };
-        let fingerprint = features.fingerprint();
-        Build { path, fingerprint, source, threads, transform: &transform, progress }.run(features.encoding())?;
-        Self::open(path, &features.fingerprint())
+        let fingerprint = split.fingerprint(features);
+        let build = Build { path, fingerprint, source, threads, transform: &transform, progress };
+        build.run(features.encoding())?;
+        Self::open(path, &split.fingerprint(features))
     }
 
     /// Opens a file if it is whole and was written for the features with this fingerprint.
@@ -76,14 +101,14 @@ impl Cache {
     pub fn open_or_build(
         path: &Path,
         features: &FittedFeatures,
-        source: &Source,
+        (split, source): (Split, &Source),
         threads: usize,
         progress: &dyn Fn(u64),
     ) -> Result<Cache> {
         let expected = source.fingerprint()?;
-        match Self::open(path, &features.fingerprint()) {
+        match Self::open(path, &split.fingerprint(features)) {
             Ok(cache) if cache.index.source == expected => Ok(cache),
-            _ => Self::build(path, features, source, threads, progress),
+            _ => Self::build(path, features, (split, source), threads, progress),
         }
     }
 
@@ -226,7 +251,8 @@ mod tests {
     fn cache(rows: u64) -> (tempfile::TempDir, Cache, FittedFeatures, Source) {
         let (folder, config) = people(rows);
         let (features, source) = features(&config, 2).unwrap();
-        let cache = Cache::build(&folder.path().join("cache.arrow"), &features, &source, 2, &|_| {}).unwrap();
+        let cache =
+            Cache::build(&folder.path().join("cache.arrow"), &features, (Split::Other, &source), 2, &|_| {}).unwrap();
         (folder, cache, features, source)
     }
 
@@ -248,7 +274,7 @@ mod tests {
         let expected = std::fs::read(cache.path()).unwrap();
         for threads in [1, 3, 8] {
             let path = folder.path().join(format!("{threads}.arrow"));
-            Cache::build(&path, &features, &source, threads, &|_| {}).unwrap();
+            Cache::build(&path, &features, (Split::Other, &source), threads, &|_| {}).unwrap();
             assert!(std::fs::read(path).unwrap() == expected, "{threads} threads");
         }
     }
@@ -300,7 +326,8 @@ mod tests {
     #[test]
     fn a_cache_is_built_again_when_the_data_has_changed() {
         let (folder, cache, features, source) = cache(10);
-        let rows = || Cache::open_or_build(cache.path(), &features, &source, 1, &|_| {}).unwrap().rows();
+        let rows =
+            || Cache::open_or_build(cache.path(), &features, (Split::Other, &source), 1, &|_| {}).unwrap().rows();
         assert_eq!(rows(), 10);
         let path = folder.path().join("people.csv");
         let text = std::fs::read_to_string(&path).unwrap() + "20,Bern,1,0\n";

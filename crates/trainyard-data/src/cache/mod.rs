@@ -19,6 +19,6 @@ mod index;
 mod layout;
 mod writer;
 
-pub use cache::Cache;
+pub use cache::{Cache, Split};
 
 pub(crate) use block::Block;
