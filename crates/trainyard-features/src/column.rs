@@ -1,6 +1,7 @@
 //! The values of one column or feature for some rows.
 
 use crate::schema::{ColumnType, Field};
+use crate::tokens::Tokens;
 use crate::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray};
 use arrow::datatypes::{Float64Type, Int64Type};
@@ -10,7 +11,8 @@ use trainyard_graph::Ragged;
 
 /// The values of one column or feature for the rows of a batch.
 ///
-/// A missing number is NaN; a missing int, bool or text is null, and so is the text `""`; a row without ids is an empty bag.
+/// A missing number is NaN; a missing int, bool or text is null, and so is the text `""`; a row without tokens or
+/// ids is empty.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Column {
     /// `width` numbers per row, row by row.
@@ -26,6 +28,8 @@ pub(crate) enum Column {
     Bool(BooleanArray),
     /// Text.
     Text(StringArray),
+    /// Lists of text.
+    Tokens(Tokens),
     /// Categorical ids.
     Ids(Ragged),
 }
@@ -70,6 +74,7 @@ impl Column {
             Self::Int(array) => array.len(),
             Self::Bool(array) => array.len(),
             Self::Text(array) => array.len(),
+            Self::Tokens(tokens) => tokens.rows(),
             Self::Ids(ids) => ids.rows(),
         }
     }
@@ -108,7 +113,7 @@ impl Column {
                 let single = |row: &[u64]| if let [only] = row { id(*only) } else { missing };
                 (0..ids.rows()).map(|row| single(ids.row(row))).collect()
             }
-            Self::Numbers { .. } | Self::Text(_) => return None,
+            Self::Numbers { .. } | Self::Text(_) | Self::Tokens(_) => return None,
         })
     }
 }
@@ -124,6 +129,17 @@ pub(crate) fn single_ids(rows: usize, ids: impl Iterator<Item = Option<u64>>) ->
     ragged.offsets.push(0);
     for id in ids {
         ragged.ids.extend(id);
+        ragged.offsets.push(ragged.ids.len() as u32);
+    }
+    ragged
+}
+
+/// The ids of tokens, and one for rows without tokens.
+pub(crate) fn token_ids(tokens: &Tokens, id: impl Fn(&str) -> Option<u64>, missing: Option<u64>) -> Ragged {
+    let mut ragged = Ragged::new();
+    for row in 0..tokens.rows() {
+        ragged.ids.extend(tokens.row(row).filter_map(&id));
+        ragged.ids.extend(missing.filter(|_| tokens.len(row) == 0));
         ragged.offsets.push(ragged.ids.len() as u32);
     }
     ragged

@@ -205,7 +205,7 @@ impl Encoded {
             let node = &plan.nodes[i];
             let size = kernels[i].as_ref().map_or(0, |kernel| kernel.size);
             let name = node.name.clone();
-            if node.kind == Kind::Ids {
+            if matches!(node.kind, Kind::Ids | Kind::WeightedIds) {
                 encoded.encoding.categorical.push(CategoricalFeature { name, buckets: size });
                 encoded.categorical_slots.push(slot);
                 continue;

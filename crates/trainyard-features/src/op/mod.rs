@@ -92,6 +92,10 @@ operations! {
     min_max::MinMax = "min_max",
     /// A number as the interval that holds it.
     bucketize::Bucketize = "bucketize",
+    /// A text as the words that it is made of.
+    tokenize::Tokenize = "tokenize",
+    /// Neighbouring tokens as one.
+    ngrams::NGrams = "ngrams",
     /// A value as its place among the most frequent.
     vocabulary::Vocabulary = "vocabulary",
     /// A small whole number as its own id.
@@ -100,6 +104,16 @@ operations! {
     hash::Hash = "hash",
     /// Combinations of categories.
     cross::Cross = "cross",
+    /// Ids as how often each occurs.
+    bag_of_words::BagOfWords = "bag_of_words",
+    /// Ids weighted by how much they say about a row.
+    tf_idf::TfIdf = "tf_idf",
+    /// Ids in their order, up to a length.
+    sequence::Sequence = "sequence",
+    /// How many tokens or ids a row has.
+    count::Count = "count",
+    /// Ids with weights of another column.
+    weighted::Weighted = "weighted",
     /// Ids as a vector of counts.
     one_hot::OneHot = "one_hot",
     /// Hour, day or month of a time.

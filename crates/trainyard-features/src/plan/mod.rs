@@ -63,6 +63,7 @@ impl Plan {
         if encoded.is_empty() {
             return Err(Error::spec("no feature reaches the model; add a table `[features.NAME]` with an `op`"));
         }
+        check_encoded(&specs, &kinds, &encoded)?;
         let weight = weight.map(|name| weight_field(schema, &name)).transpose()?;
         let label_field = label.as_ref().map(|label| label.field(schema)).transpose()?;
         let graph = Graph { specs: &specs, schema, sources, order, kinds, encoded };
@@ -202,6 +203,18 @@ fn check_names(schema: &Schema) -> Result<()> {
     let mut seen = HashSet::new();
     match schema.names().find(|name| !seen.insert(*name)) {
         Some(name) => Err(Error::column(name, "is there twice; rename one of the two")),
+        None => Ok(()),
+    }
+}
+
+/// Checks that a model can read what reaches it.
+fn check_encoded(specs: &FeatureSpecs, kinds: &[Kind], encoded: &[usize]) -> Result<()> {
+    let name = |i: usize| specs.names().nth(i).unwrap_or_default();
+    match encoded.iter().find(|&&i| kinds[i] == Kind::Tokens) {
+        Some(&i) => {
+            let problem = "makes lists of text, which no model reads; make ids of them with `vocabulary` or `hash`";
+            Err(Error::feature(name(i), problem))
+        }
         None => Ok(()),
     }
 }
