@@ -22,6 +22,10 @@ impl Operation for BagOfWords {
         Ok(Kind::WeightedIds)
     }
 
+    fn keeps_ids(&self) -> bool {
+        true
+    }
+
     fn build(&self, _: &Constants, inputs: &[Input]) -> Checked<Kernel> {
         Ok(Kernel::new(one(inputs)?.size, |args: Args<'_>| {
             Ok(Column::Ids(weigh(args.ids(0)?, |_, count, _| count as f32)))

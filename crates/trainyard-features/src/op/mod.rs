@@ -30,6 +30,16 @@ pub(crate) trait Operation {
     /// The kind of the output, or what is wrong with the parameters or the inputs.
     fn check(&self, inputs: &[Input]) -> Checked<Kind>;
 
+    /// Whether the output has ids of the first input, so that one table of embeddings serves both.
+    fn keeps_ids(&self) -> bool {
+        false
+    }
+
+    /// Whether features of this operation that share a table are fitted as one, over the values of all of their inputs.
+    fn is_fitted_together(&self) -> bool {
+        false
+    }
+
     /// What fitting must find out about the first input.
     fn needs(&self) -> Needs {
         Needs::default()

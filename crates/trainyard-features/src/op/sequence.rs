@@ -48,6 +48,10 @@ impl Operation for Sequence {
         }
     }
 
+    fn keeps_ids(&self) -> bool {
+        true
+    }
+
     fn build(&self, _: &Constants, inputs: &[Input]) -> Checked<Kernel> {
         let (length, keep) = (self.length as usize, self.keep);
         Ok(Kernel::new(one(inputs)?.size, move |args: Args<'_>| Ok(Column::Ids(cut(args.ids(0)?, length, keep)))))

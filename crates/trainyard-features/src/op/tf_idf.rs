@@ -51,6 +51,10 @@ impl Operation for TfIdf {
         Ok(Kind::WeightedIds)
     }
 
+    fn keeps_ids(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> Needs {
         Needs { documents: true, ..Needs::default() }
     }

@@ -14,6 +14,8 @@ use trainyard_graph::Ragged;
 /// tokens, in their order, and each counts. Missing values, empty text and rows without tokens have no id; with
 /// `missing = "own_id"` they get the last one. Buckets: `V + oov_buckets`, and 1 for missing.
 ///
+/// Vocabularies with the same `share` in their tables are one, over the values of all of their inputs.
+///
 /// The order and the ids are those of `tft.compute_and_apply_vocabulary` (which leaves out tokens with line breaks, and has
 /// no ids for unknown ones by default). Values are counted exactly; those that together take more than 4 GiB are refused.
 ///
@@ -58,6 +60,10 @@ impl Operation for Vocabulary {
         }
         super::check_buckets("oov_buckets", self.oov_buckets.max(1))?;
         Ok(Kind::Ids)
+    }
+
+    fn is_fitted_together(&self) -> bool {
+        true
     }
 
     fn needs(&self) -> Needs {

@@ -29,6 +29,10 @@ impl Operation for Weighted {
         Ok(Kind::WeightedIds)
     }
 
+    fn keeps_ids(&self) -> bool {
+        true
+    }
+
     fn build(&self, _: &Constants, inputs: &[Input]) -> Checked<Kernel> {
         let [ids, _] = inputs else { return Err("takes two `inputs`".to_string()) };
         Ok(Kernel::new(ids.size, |args: Args<'_>| {

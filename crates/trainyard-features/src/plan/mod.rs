@@ -2,6 +2,7 @@
 
 mod order;
 mod resolve;
+mod share;
 
 use crate::error::{list, suggestion};
 use crate::fit::Needs;
@@ -37,6 +38,8 @@ pub(crate) struct Node {
     pub op: FeatureOp,
     pub sources: Vec<Source>,
     pub kind: Kind,
+    /// The table of embeddings that it shares with others.
+    pub table: Option<String>,
 }
 
 /// Where values come from: a raw column or a feature, by its place.
@@ -54,6 +57,10 @@ impl Plan {
         let sources = specs.iter().map(|(name, spec)| resolver.sources(name, spec)).collect::<Result<Vec<_>>>()?;
         let order = order::order(&specs, &sources)?;
         let kinds = kinds(&specs, schema, &sources, &order)?;
+        let tables = share::tables(&specs, &sources, &order, &kinds)?;
+        share::check_fitted_together(&specs, &tables, |i| {
+            sources[i].first().map(|&source| kind(schema, &kinds, source))
+        })?;
 
         let read: HashSet<Source> = sources.iter().flatten().copied().collect();
         let encoded: Vec<usize> = (specs.iter().enumerate())
@@ -66,7 +73,7 @@ impl Plan {
         check_encoded(&specs, &kinds, &encoded)?;
         let weight = weight.map(|name| weight_field(schema, &name)).transpose()?;
         let label_field = label.as_ref().map(|label| label.field(schema)).transpose()?;
-        let graph = Graph { specs: &specs, schema, sources, order, kinds, encoded };
+        let graph = Graph { specs: &specs, schema, sources, order, kinds, tables, encoded };
         let mut plan = graph.prune();
         if let Some(field) = label_field {
             plan.check_no_leak(&field.name)?;
@@ -96,6 +103,16 @@ impl Plan {
             }
         }
         all
+    }
+
+    /// The nodes that are fitted as one with a node, itself among them, in order.
+    pub fn fitted_together(&self, node: usize) -> Vec<usize> {
+        let is_one = |node: &Node| node.table.is_some() && node.op.operation().is_fitted_together();
+        let of = &self.nodes[node];
+        if !is_one(of) {
+            return vec![node];
+        }
+        (0..self.nodes.len()).filter(|&i| is_one(&self.nodes[i]) && self.nodes[i].table == of.table).collect()
     }
 
     /// Builds the kernel of a node, given those of the nodes before it.
@@ -135,6 +152,7 @@ struct Graph<'a> {
     sources: Vec<Vec<Source>>,
     order: Vec<usize>,
     kinds: Vec<Kind>,
+    tables: Vec<Option<String>>,
     encoded: Vec<usize>,
 }
 
@@ -162,6 +180,7 @@ impl Graph<'_> {
             op: specs[i].1.op.clone(),
             sources: self.sources[i].iter().map(renumber).collect(),
             kind: self.kinds[i],
+            table: self.tables[i].clone(),
         };
         Plan {
             columns: columns.iter().map(|&i| self.schema.fields[i].clone()).collect(),
@@ -189,6 +208,13 @@ fn kinds(specs: &FeatureSpecs, schema: &Schema, sources: &[Vec<Source>], order: 
         kinds[i] = spec.op.operation().check(&inputs).map_err(|problem| Error::feature(name, problem))?;
     }
     Ok(kinds)
+}
+
+fn kind(schema: &Schema, kinds: &[Kind], source: Source) -> Kind {
+    match source {
+        Source::Column(i) => schema.fields[i].column_type.into(),
+        Source::Feature(i) => kinds[i],
+    }
 }
 
 fn column_input(field: &Field) -> Input {

@@ -152,6 +152,18 @@ pub const SPECS: &str = r#"
     [weight_sums]
     op = "one_hot"
     input = "weighted"
+    [shared_tokens]
+    op = "vocabulary"
+    input = "tokens"
+    share = "shared"
+    [shared_words]
+    op = "vocabulary"
+    input = "words"
+    share = "shared"
+    [shared_sequence]
+    op = "sequence"
+    length = 3
+    input = "shared_tokens"
     [text_cross]
     op = "cross"
     inputs = ["tokens", "words", "n"]
