@@ -3,7 +3,6 @@
 use super::{Args, Checked, Constants, Input, Kernel, Kind, Operation, any_of, one};
 use crate::column::{Column, texts};
 use crate::tokens::Tokens;
-use arrow::array::StringArray;
 use serde::{Deserialize, Serialize};
 
 /// What C's `isspace` takes for white space, as TensorFlow's `tf.strings.split` does.
@@ -11,7 +10,7 @@ const WHITE_SPACE: [char; 6] = [' ', '\t', '\n', '\u{b}', '\u{c}', '\r'];
 
 /// The parts of a text between delimiters, in their order and with repetitions; empty parts are left out.
 ///
-/// Missing text has no tokens. The same parts as `tf.compat.v1.string_split`, and as `tf.strings.split` where there are no
+/// Missing text has no tokens; a row of a column of lists has those of all of its texts. The same parts as `tf.compat.v1.string_split`, and as `tf.strings.split` where there are no
 /// empty ones. Tokens are no input of a model: `vocabulary` or `hash` makes ids of them.
 ///
 /// Export: ONNX has `StringSplit`, and `StringNormalizer` (locale `C`) for the lower case.
@@ -43,12 +42,10 @@ impl Operation for Tokenize {
     fn build(&self, _: &Constants, _: &[Input]) -> Checked<Kernel> {
         let Self { delimiter, lower_case } = self.clone();
         Ok(Kernel::new(1, move |args: Args<'_>| {
-            let Column::Text(array) = args.column(0)? else {
-                return Err("input is not text; please report it".to_string());
-            };
+            let column = args.column(0)?;
             let mut tokens = match &delimiter {
-                Some(delimiter) => tokenize(array, |text| text.split(delimiter.as_str()))?,
-                None => tokenize(array, |text| text.split(WHITE_SPACE))?,
+                Some(delimiter) => tokenize(column, |text| text.split(delimiter.as_str()))?,
+                None => tokenize(column, |text| text.split(WHITE_SPACE))?,
             };
             if lower_case {
                 tokens.make_ascii_lowercase();
@@ -58,20 +55,31 @@ impl Operation for Tokenize {
     }
 }
 
-fn tokenize<'a, I: Iterator<Item = &'a str>>(array: &'a StringArray, split: impl Fn(&'a str) -> I) -> Checked<Tokens> {
+fn tokenize<'a, I: Iterator<Item = &'a str>>(column: &'a Column, split: impl Fn(&'a str) -> I) -> Checked<Tokens> {
     let mut tokens = Tokens::new();
-    for text in texts(array) {
-        for token in text.into_iter().flat_map(&split) {
-            tokens.push([token])?;
+    match column {
+        Column::Text(array) => {
+            texts(array).try_for_each(|text| push_row(&mut tokens, text.into_iter().flat_map(&split)))?;
         }
-        tokens.end_row();
+        Column::Tokens(lists) => {
+            (0..lists.rows()).try_for_each(|row| push_row(&mut tokens, lists.row(row).flat_map(&split)))?;
+        }
+        _ => return Err("input is not text; please report it".to_string()),
     }
     Ok(tokens)
+}
+
+fn push_row<'a>(tokens: &mut Tokens, mut row: impl Iterator<Item = &'a str>) -> Checked<()> {
+    row.try_for_each(|token| tokens.push([token]))?;
+    tokens.end_row();
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use crate::op::testing::*;
+    use arrow::array::{ArrayRef, ListBuilder, StringBuilder};
+    use std::sync::Arc;
 
     /// Tokens as a vocabulary of them numbers them: by falling count, then by falling bytes.
     #[track_caller]
@@ -99,6 +107,17 @@ mod tests {
     #[test]
     fn a_no_break_space_is_part_of_a_word() {
         check("", &["a\u{a0}b a"], &[&[0, 1]], 3);
+    }
+
+    #[test]
+    fn lists_are_tokenized_text_by_text_or_read_as_they_are() {
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        lists.append_value([Some("b a"), Some("B")]);
+        lists.append_null();
+        let columns = vec![("x", Arc::new(lists.finish()) as ArrayRef)];
+        let spec = "[words]\nop = 'tokenize'\ninput = 'x'\n[v]\nop = 'vocabulary'\ninput = 'words'";
+        check_ids(spec, columns.clone(), &[&[0, 1, 0], &[]], 3);
+        check_ids("[x]\nop = 'vocabulary'", columns, &[&[0, 1], &[]], 3);
     }
 
     #[test]
