@@ -76,6 +76,13 @@ mod tests {
         check_ids(spec, vec![("x", texts(&["Cake", "Pie", "Sundae"]))], &[&[6], &[5], &[6]], 11);
     }
 
+    /// `tft.hash_strings` of a sparse tensor with key `[321, 555]`, mappers_test.py, 173 buckets.
+    #[test]
+    fn salted_tokens_match_tensorflow_transform() {
+        let spec = "[t]\nop = 'tokenize'\ninput = 'x'\n[y]\nop = 'hash'\ninput = 't'\nbuckets = 173\nsalt = [321, 555]";
+        check_ids(spec, vec![("x", texts(&["$$$ %^#", "&$!#@", "$$$", ""]))], &[&[16, 156], &[9], &[16], &[]], 173);
+    }
+
     #[test]
     fn salted_hashes_match_the_golden_vectors() {
         let golden = include_str!("../../tests/golden/features_golden.json");

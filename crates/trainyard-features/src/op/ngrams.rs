@@ -4,6 +4,7 @@ use super::{Args, Checked, Constants, Input, Kernel, Kind, Operation, any_of, on
 use crate::column::Column;
 use crate::tokens::Tokens;
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 
 /// The greatest number of tokens in one: each makes the texts of a batch that much longer.
 const MAX_N: u64 = 32;
@@ -44,21 +45,23 @@ impl Operation for NGrams {
     fn build(&self, _: &Constants, _: &[Input]) -> Checked<Kernel> {
         let Self { min, max, separator } = self.clone();
         let lengths = min as usize..=max as usize;
-        Ok(Kernel::new(1, move |args: Args<'_>| {
-            let mut ngrams = Tokens::new();
-            let tokens = args.tokens(0)?;
-            for row in 0..tokens.rows() {
-                let words: Vec<&str> = tokens.row(row).collect();
-                for start in 0..words.len() {
-                    for words in lengths.clone().map_while(|n| words.get(start..start + n)) {
-                        ngrams.push(joined(words, &separator))?;
-                    }
-                }
-                ngrams.end_row();
-            }
-            Ok(Column::Tokens(ngrams))
-        }))
+        let apply = move |args: Args<'_>| Ok(Column::Tokens(ngrams(args.tokens(0)?, lengths.clone(), &separator)?));
+        Ok(Kernel::new(1, apply))
     }
+}
+
+fn ngrams(tokens: &Tokens, lengths: RangeInclusive<usize>, separator: &str) -> Checked<Tokens> {
+    let mut ngrams = Tokens::new();
+    for row in 0..tokens.rows() {
+        let words: Vec<&str> = tokens.row(row).collect();
+        for start in 0..words.len() {
+            for words in lengths.clone().map_while(|n| words.get(start..start + n)) {
+                ngrams.push(joined(words, separator))?;
+            }
+        }
+        ngrams.end_row();
+    }
+    Ok(ngrams)
 }
 
 /// The words with separators between them.
@@ -68,10 +71,8 @@ fn joined<'a>(words: &'a [&'a str], separator: &'a str) -> impl Iterator<Item = 
 
 #[cfg(test)]
 mod tests {
+    use super::{RangeInclusive, Tokens, ngrams};
     use crate::op::testing::*;
-    use crate::op::{Args, NGrams, Operation};
-    use crate::column::Column;
-    use crate::tokens::Tokens;
 
     fn tokens(rows: &[&[&str]]) -> Tokens {
         let mut tokens = Tokens::new();
@@ -83,20 +84,15 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(min: u64, max: u64, separator: &str, rows: &[&[&str]], expected: &[&[&str]]) {
-        let ngrams = NGrams { min, max, separator: separator.to_string() };
-        let kernel = ngrams.build(&Default::default(), &[]).unwrap();
-        let columns = [Column::Tokens(tokens(rows))];
-        let found = kernel.apply(Args { columns: &columns, inputs: &[0], rows: rows.len() }).unwrap();
-        assert_eq!(found, Column::Tokens(tokens(expected)));
+    fn check(lengths: RangeInclusive<usize>, separator: &str, rows: &[&[&str]], expected: &[&[&str]]) {
+        assert_eq!(ngrams(&tokens(rows), lengths, separator).unwrap(), tokens(expected));
     }
 
     /// `tft.ngrams`, mappers_test.py, testNGramsWithSpaceSeparator.
     #[test]
     fn words_match_tensorflow_transform() {
         check(
-            1,
-            2,
+            1..=2,
             " ",
             &[&["One", "was", "Johnny"], &["Two", "was", "a", "rat"]],
             &[
@@ -109,7 +105,7 @@ mod tests {
     /// `tft.ngrams`, mappers_test.py, testNGramsMinSizeNotOne, three of its rows.
     #[test]
     fn letters_match_tensorflow_transform_from_two_on() {
-        check(2, 5, "", &[&["a", "b", "c"], &["z"], &[]], &[&["ab", "abc", "bc"], &[], &[]]);
+        check(2..=5, "", &[&["a", "b", "c"], &["z"], &[]], &[&["ab", "abc", "bc"], &[], &[]]);
     }
 
     #[test]
