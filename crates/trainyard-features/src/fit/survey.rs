@@ -199,3 +199,34 @@ impl<'a> Findings<'a> {
         exact(documents.ok_or_else(|| "did not ask for rows by id; please report it".to_string())?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_refused_where_all_values_are_needed() {
+        let mut counts = Counts::new(10);
+        counts.update(&Column::Int((0..5).collect()));
+        assert_eq!(exact(&counts), Ok(&counts));
+        counts.update(&Column::Int((0..1000).collect()));
+        let message = exact(&counts).unwrap_err();
+        assert!(
+            message.ends_with("different values take more than 4 GiB to count; `hash` them to fewer ids"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn an_id_counts_once_for_each_row_that_has_it() {
+        let needs = Needs { documents: true, ..Needs::default() };
+        let mut survey = Survey::new(&needs);
+        let mut rows = trainyard_graph::Ragged::new();
+        [&[7, 2, 7][..], &[], &[7]].into_iter().for_each(|row| rows.push_row(row));
+        survey.update(&Column::Ids(rows));
+        let findings = Findings { survey: &survey, refinement: None };
+        let documents = findings.documents().unwrap().sorted();
+        assert_eq!(documents, [("2".to_string(), 1), ("7".to_string(), 2)]);
+        assert_eq!((survey.present, survey.missing), (2, 1));
+    }
+}
