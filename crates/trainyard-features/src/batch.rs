@@ -51,4 +51,14 @@ pub struct CategoricalFeature {
     pub name: String,
     /// Ids are below this number.
     pub buckets: u64,
+    /// Name of the table of embeddings that it shares with the features that say the same, all of which have as many buckets;
+    /// `None` when it has one of its own.
+    pub table: Option<String>,
+}
+
+impl CategoricalFeature {
+    /// A feature with a table of its own.
+    pub fn new(name: impl Into<String>, buckets: u64) -> Self {
+        Self { name: name.into(), buckets, table: None }
+    }
 }

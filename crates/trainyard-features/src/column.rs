@@ -2,8 +2,9 @@
 
 use crate::hash::{CROSS_KEY, farm_fingerprint64, fingerprint_cat64};
 use crate::schema::{ColumnType, Field};
+use crate::tokens::Tokens;
 use crate::{Error, Result};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, StringArray};
 use arrow::datatypes::{Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 use std::borrow::Cow;
@@ -14,7 +15,8 @@ const MISSING: u64 = 0x243f_6a88_85a3_08d3;
 
 /// The values of one column or feature for the rows of a batch.
 ///
-/// A missing number is NaN; a missing int, bool or text is null, and so is the text `""`; a row without ids is an empty bag.
+/// A missing number is NaN; a missing int, bool or text is null, and so is the text `""`; a row without tokens or
+/// ids is empty.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Column {
     /// `width` numbers per row, row by row.
@@ -30,6 +32,8 @@ pub(crate) enum Column {
     Bool(BooleanArray),
     /// Text.
     Text(StringArray),
+    /// Lists of text, which a raw column of text may hold too.
+    Tokens(Tokens),
     /// Categorical ids.
     Ids(Ragged),
 }
@@ -62,7 +66,10 @@ impl Column {
             }),
             ColumnType::Int => array.as_primitive_opt::<Int64Type>().cloned().map(Self::Int),
             ColumnType::Bool => array.as_boolean_opt().cloned().map(Self::Bool),
-            ColumnType::Text => array.as_string_opt::<i32>().cloned().map(Self::Text),
+            ColumnType::Text => match list_tokens(array) {
+                Some(tokens) => Some(Self::Tokens(tokens.map_err(|problem| Error::column(&field.name, problem))?)),
+                None => array.as_string_opt::<i32>().cloned().map(Self::Text),
+            },
         };
         column.ok_or_else(wrong_type)
     }
@@ -74,6 +81,7 @@ impl Column {
             Self::Int(array) => array.len(),
             Self::Bool(array) => array.len(),
             Self::Text(array) => array.len(),
+            Self::Tokens(tokens) => tokens.rows(),
             Self::Ids(ids) => ids.rows(),
         }
     }
@@ -112,7 +120,7 @@ impl Column {
                 let single = |row: &[u64]| if let [only] = row { id(*only) } else { missing };
                 (0..ids.rows()).map(|row| single(ids.row(row))).collect()
             }
-            Self::Numbers { .. } | Self::Text(_) => return None,
+            Self::Numbers { .. } | Self::Text(_) | Self::Tokens(_) => return None,
         })
     }
 }
@@ -151,11 +159,53 @@ pub(crate) fn row_hashes(columns: &[Column], rows: usize) -> Vec<u64> {
             Column::Bool(array) => array.iter().enumerate().for_each(|(row, value)| add(row, value.map(u64::from))),
             Column::Text(array) => (texts(array).enumerate())
                 .for_each(|(row, text)| add(row, text.map(|text| farm_fingerprint64(text.as_bytes())))),
+            Column::Tokens(tokens) => {
+                for row in 0..tokens.rows() {
+                    let words = tokens.row(row).map(|text| farm_fingerprint64(text.as_bytes()));
+                    let list = words.fold(tokens.len(row) as u64, fingerprint_cat64);
+                    add(row, (tokens.len(row) > 0).then_some(list));
+                }
+            }
             // Raw columns are none of the others.
             _ => {}
         }
     }
     hashes
+}
+
+/// The ids of tokens, and one for rows without tokens.
+pub(crate) fn token_ids(tokens: &Tokens, id: impl Fn(&str) -> Option<u64>, missing: Option<u64>) -> Ragged {
+    let mut ragged = Ragged::new();
+    for row in 0..tokens.rows() {
+        ragged.ids.extend(tokens.row(row).filter_map(&id));
+        ragged.ids.extend(missing.filter(|_| tokens.len(row) == 0));
+        ragged.offsets.push(ragged.ids.len() as u32);
+    }
+    ragged
+}
+
+/// The lists of a column of lists of text or whole numbers, these as their decimal text; `None` for another column. A missing
+/// list has no tokens, and what is missing in a list is none.
+fn list_tokens(array: &ArrayRef) -> Option<Result<Tokens, String>> {
+    let lists = array.as_list_opt::<i32>()?;
+    if let Some(texts) = lists.values().as_string_opt::<i32>() {
+        let text = |i: usize| texts.is_valid(i).then(|| texts.value(i));
+        return Some(collect_lists(lists, text));
+    }
+    let ints = lists.values().as_primitive_opt::<Int64Type>()?;
+    Some(collect_lists(lists, |i| ints.is_valid(i).then(|| ints.value(i).to_string())))
+}
+
+fn collect_lists<T: AsRef<str>>(lists: &ListArray, text: impl Fn(usize) -> Option<T>) -> Result<Tokens, String> {
+    let mut tokens = Tokens::new();
+    for (row, ends) in lists.value_offsets().windows(2).enumerate() {
+        let places = if lists.is_null(row) { 0..0 } else { ends[0] as usize..ends[1] as usize };
+        for text in places.filter_map(&text) {
+            tokens.push([text.as_ref()])?;
+        }
+        tokens.end_row();
+    }
+    Ok(tokens)
 }
 
 /// A raw number as features see it; `-0.0` becomes `0.0`, so that equal numbers have equal bits.
@@ -176,7 +226,7 @@ fn find<'a>(batch: &'a RecordBatch, name: &str, position: usize) -> Result<&'a A
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::Float64Array;
+    use arrow::array::{Float64Array, ListBuilder, StringBuilder};
     use std::sync::Arc;
 
     fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
@@ -208,6 +258,38 @@ mod tests {
         let field = Field { name: "x".into(), column_type: ColumnType::Int };
         let message = Column::read(&batch, &field, 0).unwrap_err().to_string();
         assert_eq!(message, "column `x` is `Float64`; expected `int`, the type it was fitted with");
+    }
+
+    #[track_caller]
+    fn check_lists(lists: ListArray, expected: &[&[&str]]) {
+        let batch = batch(vec![("x", Arc::new(lists))]);
+        let field = Field { name: "x".into(), column_type: ColumnType::Text };
+        let Column::Tokens(tokens) = Column::read(&batch, &field, 0).unwrap() else { panic!() };
+        let rows: Vec<Vec<&str>> = (0..tokens.rows()).map(|row| tokens.row(row).collect()).collect();
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn lists_of_text_and_of_ints_are_tokens() {
+        let mut texts = ListBuilder::new(StringBuilder::new());
+        texts.append_value([Some("a b"), None, Some(""), Some("c")]);
+        texts.append_null();
+        texts.append_value([Some("d")]);
+        let texts = texts.finish();
+        check_lists(texts.slice(1, 2), &[&[], &["d"]]);
+        check_lists(texts, &[&["a b", "c"], &[], &["d"]]);
+        let ints =
+            ListArray::from_iter_primitive::<Int64Type, _, _>([Some(vec![Some(-7), None, Some(7)]), Some(vec![])]);
+        check_lists(ints, &[&["-7", "7"], &[]]);
+    }
+
+    #[test]
+    fn lists_of_something_else_are_an_error() {
+        let floats = ListArray::from_iter_primitive::<Float64Type, _, _>([Some(vec![Some(1.5)])]);
+        let batch = batch(vec![("x", Arc::new(floats))]);
+        let field = Field { name: "x".into(), column_type: ColumnType::Text };
+        let message = Column::read(&batch, &field, 0).unwrap_err().to_string();
+        assert!(message.contains("column `x` is `List(Float64)`; expected `text`"), "{message}");
     }
 
     #[test]

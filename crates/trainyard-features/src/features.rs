@@ -90,6 +90,68 @@ mod tests {
         check_encoding(&format!("{{ {city}, {cross} }}"), &[], &["city", "c"]);
     }
 
+    const SHARED: &str = "
+        [a]
+        op = 'vocabulary'
+        share = 't'
+        [history_a]
+        op = 'tokenize'
+        input = 'b'
+        [history_b]
+        op = 'vocabulary'
+        input = 'history_a'
+        share = 't'
+        [history_c]
+        op = 'sequence'
+        input = 'history_b'
+        length = 2";
+
+    #[test]
+    fn vocabularies_that_share_are_one_over_all_of_their_inputs() {
+        let columns = vec![("a", texts(&["x", "y", "-"])), ("b", texts(&["y z y", "z x", "w w w w w"]))];
+        let fitted = fit(SHARED, &columns).unwrap();
+        let batch = fitted.transform(&rows(&columns)).unwrap();
+        // w 5, y 3, z 2, x 2; the order of features in TOML is that of their names.
+        assert_eq!((&batch.ids[0].ids[..], &batch.ids[1].ids[..]), (&[3, 1][..], &[1, 2, 2, 3, 0, 0][..]));
+        let shared = |feature: &crate::CategoricalFeature| (feature.buckets, feature.table.clone());
+        let tables: Vec<_> = fitted.encoding().categorical.iter().map(shared).collect();
+        assert_eq!(tables, [(5, Some("t".to_string())), (5, Some("t".to_string()))]);
+        let read = crate::FittedFeatures::from_json(&fitted.to_json()).unwrap();
+        assert_eq!((read.to_json(), read.transform(&rows(&columns)).unwrap()), (fitted.to_json(), batch));
+    }
+
+    #[track_caller]
+    fn check_share(toml: &str, expected: &str) {
+        let columns = vec![("a", texts(&["x"])), ("b", texts(&["y"])), ("n", ints(&[Some(1)]))];
+        check_error(toml, columns, expected);
+    }
+
+    #[test]
+    fn what_cannot_share_a_table_says_why() {
+        let a = "[a]\nop = 'vocabulary'\nshare = 't'\n[b]\n";
+        check_share(
+            &format!("{a}op = 'vocabulary'\nshare = 't'\ntop_k = 5"),
+            "`[features.b]`: shares `t` with `a`, so both need the same parameters",
+        );
+        check_share(
+            &format!("{a}op = 'vocabulary'\nshare = 't'\ninput = 'n'"),
+            "`[features.b]`: shares `t` with `a`, so both must read the same kind of values",
+        );
+        check_share(
+            &format!("{a}op = 'hash'\nshare = 't'\nbuckets = 9"),
+            "`[features.b]`: shares `t` with `a`, but has 9 buckets and `a` has 2; features of one table need the same ids",
+        );
+        check_share(
+            "[a]\nop = 'vocabulary'\nshare = 't'\n[c]\nop = 'vocabulary'\nshare = 't'\ninput = 'a'",
+            "`[features.c]`: shares `t`, so it must read values, not the ids of a feature",
+        );
+        check_share("[n]\nop = 'numeric'\nshare = 't'", "`share` names a table of embeddings, which only categorical");
+        check_share(
+            "[a]\nop = 'vocabulary'\nshare = 'b'\n[b]\nop = 'vocabulary'",
+            "`share` is `b`, which is a feature that shares another table or none; rename one",
+        );
+    }
+
     #[test]
     fn columns_that_only_unused_features_read_are_no_inputs() {
         let fitted = fit("[x]\nop = 'z_score'\n[city]\nop = 'vocabulary'\noutput = false", &columns()).unwrap();

@@ -223,9 +223,9 @@ impl Encoded {
             let node = &plan.nodes[i];
             let size = kernels[i].as_ref().map_or(0, |kernel| kernel.size);
             let name = node.name.clone();
-            if node.kind == Kind::Ids {
-                encoded.encoding.categorical.push(CategoricalFeature { name, buckets: size });
-                encoded.categorical_slots.push(slot);
+            if matches!(node.kind, Kind::Ids | Kind::WeightedIds) {
+                encoded
+                    .push_categorical(CategoricalFeature { name, buckets: size, table: node.table.clone() }, slot)?;
                 continue;
             }
             let offset = encoded.encoding.numeric_width();
@@ -238,6 +238,19 @@ impl Encoded {
             encoded.numeric_slots.push(slot);
         }
         Ok(encoded)
+    }
+
+    fn push_categorical(&mut self, feature: CategoricalFeature, slot: usize) -> Result<()> {
+        let shares = |other: &&CategoricalFeature| other.table.is_some() && other.table == feature.table;
+        let other = self.encoding.categorical.iter().find(shares).filter(|other| other.buckets != feature.buckets);
+        if let Some(CategoricalFeature { name, buckets, .. }) = other {
+            let (table, mine) = (feature.table.unwrap_or_default(), feature.buckets);
+            let problem = format!("shares `{table}` with `{name}`, but has {mine} buckets and `{name}` has {buckets}");
+            return Err(Error::feature(&feature.name, problem + "; features of one table need the same ids"));
+        }
+        self.encoding.categorical.push(feature);
+        self.categorical_slots.push(slot);
+        Ok(())
     }
 }
 

@@ -74,6 +74,7 @@ mod plan;
 mod schema;
 mod spec;
 mod statistics;
+mod tokens;
 
 pub use batch::{Batch, CategoricalFeature, Encoding, NumericFeature};
 pub use error::{Error, Result};

@@ -9,7 +9,7 @@ use std::fmt;
 /// |---|---|---|
 /// | `Float` | `Float64Array` | `float` |
 /// | `Int` | `Int64Array` | `int` |
-/// | `Text` | `StringArray` | `text` |
+/// | `Text` | `StringArray`, or `ListArray` of text or ints | `text` |
 /// | `Bool` | `BooleanArray` | `bool` |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -18,7 +18,7 @@ pub enum ColumnType {
     Float,
     /// Whole numbers of 64 bits.
     Int,
-    /// UTF-8 text.
+    /// UTF-8 text, or lists of it, each row any number.
     Text,
     /// True or false.
     Bool,

@@ -24,6 +24,10 @@ pub struct FeatureSpec {
     /// Whether the model sees the feature. By default it does unless another feature reads it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<bool>,
+    /// The table of embeddings that the feature shares with all that name the same one, and that those inherit which pass its
+    /// ids on. Vocabularies that share are fitted together, as one over the values of all of their inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<String>,
     /// The operation and its parameters.
     #[serde(flatten)]
     pub op: FeatureOp,
@@ -32,7 +36,7 @@ pub struct FeatureSpec {
 impl FeatureSpec {
     /// An operation on these inputs, which reaches the model unless another feature reads it.
     pub fn new(op: FeatureOp, inputs: &[&str]) -> Self {
-        Self { inputs: inputs.iter().map(ToString::to_string).collect(), output: None, op }
+        Self { inputs: inputs.iter().map(ToString::to_string).collect(), output: None, share: None, op }
     }
 
     /// Reads a table whose feature is called `name`.
@@ -54,6 +58,13 @@ impl FeatureSpec {
             Some(Value::Bool(output)) => Some(output),
             Some(other) => return Err(Error::feature(name, format!("`output` is {other}; expected true or false"))),
         };
+        let share = match table.remove("share") {
+            None => None,
+            Some(Value::String(share)) if !share.is_empty() => Some(share),
+            Some(other) => {
+                return Err(Error::feature(name, format!("`share` is {other}; expected the name of a table")));
+            }
+        };
         match table.get("op").map(Value::as_str) {
             None => return Err(Error::feature(name, format!("has no `op`; {}", operations()))),
             Some(Some(op)) if !FeatureOp::NAMES.contains(&op) => {
@@ -64,7 +75,7 @@ impl FeatureSpec {
         }
         let op =
             serde_json::from_value(Value::Object(table)).map_err(|error| Error::feature(name, error.to_string()))?;
-        Ok(Self { inputs, output, op })
+        Ok(Self { inputs, output, share, op })
     }
 }
 
@@ -213,6 +224,16 @@ mod tests {
     #[test]
     fn input_and_inputs_together_are_refused() {
         check_error(r#"{"x": {"op": "log1p", "input": "y", "inputs": ["y"]}}"#, "has both `input` and `inputs`");
+    }
+
+    #[test]
+    fn share_is_a_name() {
+        check_error(
+            r#"{"x": {"op": "hash", "buckets": 9, "share": true}}"#,
+            "`share` is true; expected the name of a table",
+        );
+        let json = r#"{"x":{"inputs":["y"],"share":"t","op":"hash","buckets":9}}"#;
+        assert_eq!(serde_json::to_string(&parse(json).unwrap()).unwrap(), json);
     }
 
     #[test]

@@ -21,7 +21,8 @@ fn table() -> impl Strategy<Value = Vec<Row>> {
     let int = prop_oneof![4 => (-3i64..9).prop_map(Some), 1 => any::<i64>().prop_map(Some), 1 => Just(None)];
     let text = prop::option::of("[a-cé]{0,2}");
     let time = prop::option::of(prop_oneof!["20[0-9]{2}-0[1-9]-1[0-9] 1[0-9]:[0-5][0-9]:00", Just("soon".to_string())]);
-    let row = (float(), float(), int, any::<Option<bool>>(), text, time, any::<bool>(), any::<u8>());
+    let words = prop::option::of("[abé]( {0,2}[ABcé]){0,5}");
+    let row = (float(), float(), int, any::<Option<bool>>(), text, time, any::<bool>(), any::<u8>(), words);
     prop::collection::vec(row, 2..60).prop_map(|mut rows| {
         rows[0].6 = false;
         rows[1].6 = true;
@@ -29,14 +30,16 @@ fn table() -> impl Strategy<Value = Vec<Row>> {
     })
 }
 
-/// Numbers, ids by feature and row, labels and weights, as integers.
-type Bits = (Vec<u32>, Vec<Vec<Vec<u64>>>, Vec<u32>, Vec<u32>);
+/// Numbers, ids by feature and row, their weights by feature, labels and weights, as integers.
+type Bits = (Vec<u32>, Vec<Vec<Vec<u64>>>, Vec<Option<Vec<u32>>>, Vec<u32>, Vec<u32>);
 
 /// Everything in a batch as integers, so that comparing is comparing bits.
 fn bits(batch: &Batch) -> Bits {
-    let floats = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect();
+    let floats = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<u32>>();
     let rows = |ids: &Ragged| (0..ids.rows()).map(|row| ids.row(row).to_vec()).collect();
-    (floats(&batch.numeric), batch.ids.iter().map(rows).collect(), floats(&batch.labels), floats(&batch.weights))
+    let ids = batch.ids.iter().map(rows).collect();
+    let id_weights = batch.ids.iter().map(|ids| ids.weights.as_deref().map(floats)).collect();
+    (floats(&batch.numeric), ids, id_weights, floats(&batch.labels), floats(&batch.weights))
 }
 
 type Transform = fn(&FittedFeatures, &RecordBatch) -> Result<Batch>;
@@ -48,7 +51,12 @@ fn one_by_one(fitted: &FittedFeatures, rows: &RecordBatch, transform: Transform)
         let part = transform(fitted, &rows.slice(row, 1)).unwrap();
         whole.rows += part.rows;
         whole.numeric.extend(part.numeric);
-        whole.ids.iter_mut().zip(&part.ids).for_each(|(whole, part)| whole.push_row(part.row(0)));
+        for (whole, part) in whole.ids.iter_mut().zip(&part.ids) {
+            whole.push_row(part.row(0));
+            if let Some(weights) = &part.weights {
+                whole.weights.get_or_insert_default().extend(weights);
+            }
+        }
         whole.labels.extend(part.labels);
         whole.weights.extend(part.weights);
     }
@@ -114,6 +122,10 @@ proptest! {
         for (ids, feature) in batch.ids.iter().zip(&fitted.encoding().categorical) {
             prop_assert!(ids.ids.iter().all(|id| *id < feature.buckets), "{}", feature.name);
             prop_assert_eq!(ids.rows(), batch.rows);
+            if let Some(weights) = &ids.weights {
+                prop_assert_eq!(weights.len(), ids.ids.len());
+                prop_assert!(weights.iter().all(|weight| weight.is_finite() && *weight >= 0.0), "{}", feature.name);
+            }
         }
     }
 }

@@ -223,7 +223,7 @@ mod tests {
     use trainyard_nn::Loss;
 
     fn encoding() -> Encoding {
-        let categorical = |name: &str| CategoricalFeature { name: name.to_owned(), buckets: 10 };
+        let categorical = |name: &str| CategoricalFeature::new(name, 10);
         Encoding {
             numeric: vec![NumericFeature { name: "x".to_owned(), width: 2, offset: 0 }],
             categorical: vec![categorical("a"), categorical("b")],

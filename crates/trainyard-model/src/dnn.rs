@@ -3,6 +3,7 @@
 use crate::inputs::Selection;
 use crate::{Error, Inputs, Model, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use trainyard_features::CategoricalFeature;
 use trainyard_graph::{Activation, NodeId};
 use trainyard_nn::layers::{Dense, Embedding, Mlp};
@@ -44,10 +45,25 @@ fn embedding_dim(buckets: u64) -> usize {
 }
 
 impl Dnn {
-    fn embed(&self, inputs: &mut Inputs<'_>, feature: &CategoricalFeature) -> Result<NodeId> {
-        let dim = self.embedding_dim.unwrap_or_else(|| embedding_dim(feature.buckets));
+    /// The embedding of a feature, from a table of its own or from one of `tables`, those that features share.
+    fn embed<'a>(
+        &self,
+        inputs: &mut Inputs<'_>,
+        feature: &'a CategoricalFeature,
+        tables: &mut BTreeMap<&'a str, NodeId>,
+    ) -> Result<NodeId> {
+        let layer = Embedding::new(self.embedding_dim.unwrap_or_else(|| embedding_dim(feature.buckets)));
         let ids = inputs.ids(&feature.name)?;
-        Ok(Embedding::new(dim).apply(&mut inputs.network, &format!("embedding/{}", feature.name), ids)?)
+        let Some(shared) = feature.table.as_deref() else {
+            return Ok(layer.apply(&mut inputs.network, &format!("embedding/{}", feature.name), ids)?);
+        };
+        let name = format!("embedding/{shared}");
+        let table = match tables.get(shared) {
+            Some(&table) => table,
+            None => layer.table(&mut inputs.network, &name)?,
+        };
+        tables.insert(shared, table);
+        Ok(layer.look_up(&mut inputs.network, &name, table, ids)?)
     }
 }
 
@@ -55,8 +71,9 @@ impl Model for Dnn {
     fn logits(&self, inputs: &mut Inputs<'_>, width: usize) -> Result<NodeId> {
         let selection = Selection::of(inputs.encoding(), self.features.as_deref())?;
         let mut parts: Vec<NodeId> = inputs.numeric_features(&selection.numeric)?.into_iter().collect();
+        let mut tables = BTreeMap::new();
         for feature in &selection.categorical {
-            parts.push(self.embed(inputs, feature)?);
+            parts.push(self.embed(inputs, feature, &mut tables)?);
         }
         if parts.is_empty() {
             return Err(Error::config(
@@ -74,9 +91,25 @@ impl Model for Dnn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use trainyard_features::Encoding;
 
     #[test]
     fn embeddings_grow_slowly_with_the_number_of_ids() {
         assert_eq!([1, 10, 100, 1000, 1_000_000, u64::MAX].map(embedding_dim), [2, 4, 7, 12, 64, 64]);
+    }
+
+    #[test]
+    fn features_that_share_a_table_have_one() {
+        let feature = |name: &str, table: Option<&str>| CategoricalFeature {
+            table: table.map(ToOwned::to_owned),
+            ..CategoricalFeature::new(name, 10)
+        };
+        let categorical =
+            vec![feature("item", Some("items")), feature("city", None), feature("history", Some("items"))];
+        let encoding = Encoding { numeric: Vec::new(), categorical };
+        let mut inputs = Inputs::new(&encoding);
+        Dnn { hidden_units: vec![], ..Dnn::default() }.logits(&mut inputs, 1).unwrap();
+        let names: Vec<&str> = inputs.network.params.iter().map(|param| param.name.as_str()).collect();
+        assert_eq!(names, ["embedding/items/table", "embedding/city/table", "deep/output/weights", "deep/output/bias"]);
     }
 }

@@ -112,7 +112,7 @@ mod tests {
                 started.fetch_add(u64::from(rows == 8192), Ordering::Relaxed);
             },
         };
-        let categorical = vec![CategoricalFeature { name: "tags".into(), buckets: 10_000 }];
+        let categorical = vec![CategoricalFeature::new("tags", 10_000)];
         build.run(&Encoding { numeric: Vec::new(), categorical }).unwrap();
         let cache = Cache::open(&path, "f").unwrap();
         assert_eq!(cache.read(0).unwrap().ids[0].row(8191), [8191]);

@@ -200,7 +200,7 @@ mod tests {
     use crate::cache::block::Block;
 
     fn encoding(width: usize, buckets: &[u64]) -> Encoding {
-        let categorical = |(i, &buckets): (usize, &u64)| CategoricalFeature { name: format!("c{i}"), buckets };
+        let categorical = |(i, &buckets): (usize, &u64)| CategoricalFeature::new(format!("c{i}"), buckets);
         Encoding {
             numeric: vec![NumericFeature { name: "n".into(), width, offset: 0 }],
             categorical: buckets.iter().enumerate().map(categorical).collect(),

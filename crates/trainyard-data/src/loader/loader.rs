@@ -163,7 +163,7 @@ mod tests {
     fn cache(sizes: &[usize]) -> (tempfile::TempDir, Arc<Cache>) {
         let encoding = Encoding {
             numeric: vec![NumericFeature { name: "n".into(), width: 1, offset: 0 }],
-            categorical: ["one", "many"].map(|name| CategoricalFeature { name: name.into(), buckets: 9999 }).to_vec(),
+            categorical: ["one", "many"].map(|name| CategoricalFeature::new(name, 9999)).to_vec(),
         };
         let mut next = 0u64;
         let blocks = sizes.iter().map(|&size| {

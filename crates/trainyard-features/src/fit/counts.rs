@@ -3,19 +3,31 @@
 use crate::column::{Column, texts};
 use crate::hash::{Map, Token, farm_fingerprint64, fingerprint_cat64};
 use arrow::array::Array;
+use trainyard_graph::Ragged;
 
 /// Rows by value.
 ///
-/// With a limit, values are kept by hash: each time there are more than the limit, those whose hash has one more leading 1
-/// bit go (adaptive sampling; Flajolet, 1990). What is kept, and its counts, do not depend on order or partition.
+/// Within limits, values are kept by hash: each time there are more than a limit allows, those whose hash has one more leading
+/// 1 bit go (adaptive sampling; Flajolet, 1990). What is kept, and its counts, do not depend on order or partition.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Counts {
     kind: ValueKind,
     numbers: Map<u64, u64>,
     texts: Map<Token, u64>,
-    limit: usize,
+    limits: Limits,
+    bytes: usize,
     level: u32,
 }
+
+/// How much [`Counts`] keep before they become a sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Limits {
+    values: usize,
+    bytes: usize,
+}
+
+/// Memory that a value takes besides its text: a slot of a map that is half full, and the allocation.
+const VALUE_BYTES: usize = 64;
 
 /// What the 64 bits of a counted number mean.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,14 +40,21 @@ enum ValueKind {
 }
 
 impl Counts {
+    /// The memory that values may take that are all to be counted: 4 GiB, or some 67 million short ones.
+    pub const MAX_BYTES: usize = 1 << 32;
+
     /// Counts every value up to `limit` distinct ones, beyond that a sample of them.
     pub fn new(limit: usize) -> Self {
-        Self { kind: ValueKind::Text, numbers: Map::default(), texts: Map::default(), limit, level: 0 }
+        Self::within(Limits { values: limit, bytes: usize::MAX })
     }
 
-    /// Counts every value.
+    /// Counts every value, as long as they take no more than [`MAX_BYTES`](Self::MAX_BYTES).
     pub fn exact() -> Self {
-        Self::new(usize::MAX)
+        Self::within(Limits { values: usize::MAX, bytes: Self::MAX_BYTES })
+    }
+
+    fn within(limits: Limits) -> Self {
+        Self { kind: ValueKind::Text, numbers: Map::default(), texts: Map::default(), limits, bytes: 0, level: 0 }
     }
 
     /// Adds the values of a column, all batches of which have the same type. Infinite numbers are left out.
@@ -67,6 +86,23 @@ impl Counts {
                 self.kind = ValueKind::Text;
                 texts(array).flatten().for_each(|text| self.add_text(text, 1));
             }
+            Column::Tokens(tokens) => {
+                self.kind = ValueKind::Text;
+                tokens.iter().for_each(|token| self.add_text(token, 1));
+            }
+        }
+    }
+
+    /// Adds each id once for every row that has it.
+    pub fn update_documents(&mut self, rows: &Ragged) {
+        self.kind = ValueKind::Id;
+        let mut ids = Vec::new();
+        for row in 0..rows.rows() {
+            ids.clear();
+            ids.extend_from_slice(rows.row(row));
+            ids.sort_unstable();
+            ids.dedup();
+            ids.iter().for_each(|&id| self.add_number(id, 1));
         }
     }
 
@@ -140,8 +176,14 @@ impl Counts {
         if self.level > 0 && !keeps(self.level, number_hash(number)) {
             return;
         }
-        *self.numbers.entry(number).or_default() += count;
-        self.shrink();
+        // Counts that are kept are above 0, so 0 says that the number is new.
+        let total = self.numbers.entry(number).or_default();
+        let is_new = *total == 0;
+        *total += count;
+        if is_new {
+            self.bytes += VALUE_BYTES;
+            self.shrink();
+        }
     }
 
     fn add_text(&mut self, text: &str, count: u64) {
@@ -153,14 +195,15 @@ impl Counts {
             Some(total) => *total += count,
             None => {
                 self.texts.insert(text.into(), count);
+                self.bytes += VALUE_BYTES + text.len();
                 self.shrink();
             }
         }
     }
 
-    /// Goes up levels until the limit is kept.
+    /// Goes up levels until the limits are kept.
     fn shrink(&mut self) {
-        while self.len() > self.limit && self.level < 63 {
+        while (self.len() > self.limits.values || self.bytes > self.limits.bytes) && self.level < 63 {
             self.raise(self.level + 1);
         }
     }
@@ -170,6 +213,7 @@ impl Counts {
         self.level = level;
         self.numbers.retain(|&number, _| keeps(level, number_hash(number)));
         self.texts.retain(|text, _| keeps(level, farm_fingerprint64(text.as_bytes())));
+        self.bytes = self.len() * VALUE_BYTES + self.texts.keys().map(|text| text.len()).sum::<usize>();
     }
 }
 
@@ -223,6 +267,19 @@ mod tests {
         b.merge(&a);
         assert_eq!(b, whole);
         assert!(!whole.is_exact());
+    }
+
+    #[test]
+    fn long_texts_do_not_outgrow_the_memory_whatever_their_order() {
+        let limits = Limits { values: usize::MAX, bytes: 10_000 };
+        let texts: Vec<String> = (0..500).map(|i| format!("{i}").repeat(i % 7 + 1)).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let reversed: Vec<&str> = texts.iter().rev().copied().collect();
+        let (mut counts, mut backwards) = (Counts::within(limits), Counts::within(limits));
+        counts.update(&words(&texts));
+        backwards.update(&words(&reversed));
+        assert_eq!(counts, backwards);
+        assert!(!counts.is_exact() && counts.bytes <= 10_000 && counts.bytes > 1000, "{}", counts.bytes);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::artifact::Document;
 use crate::column::Column;
 use crate::fitted::FittedFeatures;
 use crate::label::Label;
-use crate::op::{Args, Constants, Kernel};
+use crate::op::{Args, Checked, Constants, Kernel};
 use crate::pipeline::{Made, Pass, Pipeline};
 use crate::plan::{Plan, Source};
 use crate::schema::Schema;
@@ -62,7 +62,7 @@ impl Target {
     /// The state that the next scan fills; `None` when there is nothing left to find.
     fn next_state(&self) -> Option<State> {
         match &self.progress {
-            Progress::Unseen => Some(State::Survey(Survey::new(&self.needs))),
+            Progress::Unseen => Some(State::Survey(Box::new(Survey::new(&self.needs)))),
             Progress::Surveyed(_, bins) => Some(State::Refinement(Refinement::new(bins.clone()))),
             Progress::Done(..) => None,
         }
@@ -73,7 +73,7 @@ impl Target {
         self.progress = match (progress, state) {
             (Progress::Unseen, State::Survey(survey)) => {
                 let bins = survey.unresolved(&self.needs.quantiles);
-                if bins.is_empty() { Progress::Done(survey, None) } else { Progress::Surveyed(survey, bins) }
+                if bins.is_empty() { Progress::Done(*survey, None) } else { Progress::Surveyed(*survey, bins) }
             }
             (Progress::Surveyed(survey, _), State::Refinement(refinement)) => Progress::Done(survey, Some(refinement)),
             _ => return Err(Error::Internal("a collector of another round was absorbed".to_string())),
@@ -149,7 +149,7 @@ impl JointLook {
 /// What a scan has found about one target.
 #[derive(Debug, Clone)]
 enum State {
-    Survey(Survey),
+    Survey(Box<Survey>),
     Refinement(Refinement),
 }
 
@@ -333,13 +333,38 @@ impl Fitting {
         } else if operation.needs().is_empty() {
             Ok(Constants::default())
         } else {
-            let Some(findings) = node.sources.first().and_then(|&source| self.findings(source)) else { return Ok(()) };
-            operation.fit(&findings)
+            let Some(constants) = self.fit_constants(index) else { return Ok(()) };
+            constants
         };
         let constants = constants.map_err(|problem| Error::feature(&node.name, problem))?;
         self.kernels[index] = Some(Arc::new(self.plan.build(index, &constants, &self.kernels)?));
         self.constants[index] = Some(constants);
         Ok(())
+    }
+
+    /// The constants of a feature, or of all that are fitted as one with it; `None` when something is not known yet.
+    fn fit_constants(&self, index: usize) -> Option<Checked<Constants>> {
+        let together = self.plan.fitted_together(index);
+        if let Some(constants) = together.iter().find_map(|&i| self.constants[i].clone()) {
+            return Some(Ok(constants));
+        }
+        let mut sources: Vec<Source> = Vec::new();
+        for &source in together.iter().filter_map(|&i| self.plan.nodes[i].sources.first()) {
+            if !sources.contains(&source) {
+                sources.push(source);
+            }
+        }
+        let findings: Vec<Findings<'_>> = sources.iter().map(|&source| self.findings(source)).collect::<Option<_>>()?;
+        let operation = self.plan.nodes[index].op.operation();
+        match findings.as_slice() {
+            [] => None,
+            [one] => Some(operation.fit(one)),
+            [first, rest @ ..] => {
+                let mut survey = first.survey.clone();
+                rest.iter().for_each(|findings| survey.merge(findings.survey));
+                Some(operation.fit(&Findings { survey: &survey, refinement: None }))
+            }
+        }
     }
 
     fn next_round(&self) -> Result<Option<Arc<Round>>> {

@@ -33,6 +33,8 @@ pub(crate) struct Needs {
     pub quantiles: Vec<Quantile>,
     /// Values.
     pub counting: Counting,
+    /// Rows by id.
+    pub documents: bool,
 }
 
 impl Needs {
@@ -40,7 +42,7 @@ impl Needs {
     pub fn statistics(kind: Kind) -> Self {
         let is_number = matches!(kind, Kind::Number | Kind::Int);
         let counting = if is_number { Counting::Nothing } else { Counting::Sample };
-        Self { moments: is_number, histogram: is_number, quantiles: Vec::new(), counting }
+        Self { moments: is_number, histogram: is_number, quantiles: Vec::new(), counting, documents: false }
     }
 
     /// Whether nothing is needed.
@@ -54,6 +56,7 @@ impl Needs {
         self.histogram |= other.histogram;
         self.quantiles.extend(other.quantiles);
         self.counting = self.counting.max(other.counting);
+        self.documents |= other.documents;
     }
 }
 
@@ -67,6 +70,7 @@ pub(crate) struct Survey {
     moments: Option<Moments>,
     histogram: Option<Histogram>,
     counts: Option<Counts>,
+    documents: Option<Counts>,
 }
 
 impl Survey {
@@ -84,6 +88,7 @@ impl Survey {
             moments: needs.moments.then(Moments::default),
             histogram: histogram.then(Histogram::default),
             counts,
+            documents: needs.documents.then(Counts::exact),
         }
     }
 
@@ -101,6 +106,9 @@ impl Survey {
         if let Some(counts) = &mut self.counts {
             counts.update(column);
         }
+        if let (Some(documents), Column::Ids(ids)) = (&mut self.documents, column) {
+            documents.update_documents(ids);
+        }
     }
 
     /// Adds the rows that another has seen.
@@ -116,12 +124,24 @@ impl Survey {
         if let Some((mine, theirs)) = self.counts.as_mut().zip(other.counts.as_ref()) {
             mine.merge(theirs);
         }
+        if let Some((mine, theirs)) = self.documents.as_mut().zip(other.documents.as_ref()) {
+            mine.merge(theirs);
+        }
     }
 
     /// The bins that a second scan must look into.
     pub fn unresolved(&self, quantiles: &[Quantile]) -> Vec<u16> {
         self.histogram.as_ref().map(|histogram| histogram.unresolved(quantiles)).unwrap_or_default()
     }
+}
+
+/// Counts that must not be a sample.
+fn exact(counts: &Counts) -> Checked<&Counts> {
+    if counts.is_exact() {
+        return Ok(counts);
+    }
+    let (distinct, gib) = (counts.distinct(), Counts::MAX_BYTES >> 30);
+    Err(format!("about {distinct} different values take more than {gib} GiB to count; `hash` them to fewer ids"))
 }
 
 /// Rows of a column without a value.
@@ -131,6 +151,7 @@ fn missing(column: &Column) -> usize {
         Column::Int(array) => array.null_count(),
         Column::Bool(array) => array.null_count(),
         Column::Text(array) => texts(array).filter(Option::is_none).count(),
+        Column::Tokens(tokens) => (0..tokens.rows()).filter(|&row| tokens.len(row) == 0).count(),
         Column::Ids(ids) => ids.offsets.windows(2).filter(|ends| ends[0] == ends[1]).count(),
     }
 }
@@ -165,5 +186,47 @@ impl<'a> Findings<'a> {
     /// The values and how often each occurs.
     pub fn counts(&self) -> Checked<&'a Counts> {
         self.survey.counts.as_ref().ok_or_else(|| "did not ask for counts; please report it".to_string())
+    }
+
+    /// The values and how often each occurs, when all of them could be counted.
+    pub fn exact_counts(&self) -> Checked<&'a Counts> {
+        exact(self.counts()?)
+    }
+
+    /// The ids and how many rows have each.
+    pub fn documents(&self) -> Checked<&'a Counts> {
+        let documents = self.survey.documents.as_ref();
+        exact(documents.ok_or_else(|| "did not ask for rows by id; please report it".to_string())?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_refused_where_all_values_are_needed() {
+        let mut counts = Counts::new(10);
+        counts.update(&Column::Int((0..5).collect()));
+        assert_eq!(exact(&counts), Ok(&counts));
+        counts.update(&Column::Int((0..1000).collect()));
+        let message = exact(&counts).unwrap_err();
+        assert!(
+            message.ends_with("different values take more than 4 GiB to count; `hash` them to fewer ids"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn an_id_counts_once_for_each_row_that_has_it() {
+        let needs = Needs { documents: true, ..Needs::default() };
+        let mut survey = Survey::new(&needs);
+        let mut rows = trainyard_graph::Ragged::new();
+        [&[7, 2, 7][..], &[], &[7]].into_iter().for_each(|row| rows.push_row(row));
+        survey.update(&Column::Ids(rows));
+        let findings = Findings { survey: &survey, refinement: None };
+        let documents = findings.documents().unwrap().sorted();
+        assert_eq!(documents, [("2".to_string(), 1), ("7".to_string(), 2)]);
+        assert_eq!((survey.present, survey.missing), (2, 1));
     }
 }

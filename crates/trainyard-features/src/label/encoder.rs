@@ -162,6 +162,6 @@ fn keys(column: &Column) -> Vec<Option<u64>> {
         }
         Column::Int(array) => array.iter().map(|value| value.map(|value| value as u64)).collect(),
         Column::Bool(array) => array.iter().map(|value| value.map(u64::from)).collect(),
-        Column::Text(_) | Column::Ids(_) => vec![None; column.rows()],
+        Column::Text(_) | Column::Tokens(_) | Column::Ids(_) => vec![None; column.rows()],
     }
 }

@@ -1,7 +1,7 @@
 //! A value as its hash.
 
 use super::{Args, Checked, Constants, Input, Kernel, Kind, Operation, any_of, check_buckets, one};
-use crate::column::{Column, single_ids, texts};
+use crate::column::{Column, single_ids, texts, token_ids};
 use crate::hash::{farm_fingerprint64, farm_number};
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher24;
@@ -9,8 +9,10 @@ use std::hash::Hasher;
 
 /// `id = FarmHash64(text) % buckets`, with ints as their decimal text; with `salt`, `SipHash-2-4(salt, text) % buckets`.
 ///
-/// The same ids as TensorFlow's `to_hash_bucket_fast` and `to_hash_bucket_strong`, and Keras' `Hashing`. Missing values, and
-/// empty text, have no id.
+/// The same ids as TensorFlow's `to_hash_bucket_fast` and `to_hash_bucket_strong`, and Keras' `Hashing`. A row has an id for
+/// each of its tokens, in their order. Missing values, and empty text, have no id.
+///
+/// Export: ONNX has no such hash, so an exported graph begins behind it, with ids.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hash {
@@ -23,7 +25,7 @@ pub struct Hash {
 
 impl Operation for Hash {
     fn check(&self, inputs: &[Input]) -> Checked<Kind> {
-        any_of(one(inputs)?, &[Kind::Text, Kind::Int], "text or whole numbers (int)")?;
+        any_of(one(inputs)?, &[Kind::Text, Kind::Tokens, Kind::Int], "text, tokens or whole numbers (int)")?;
         check_buckets("buckets", self.buckets)?;
         Ok(Kind::Ids)
     }
@@ -40,10 +42,11 @@ impl Operation for Hash {
         };
         Ok(Kernel::new(buckets, move |args: Args<'_>| match args.column(0)? {
             Column::Text(array) => Ok(Column::Ids(single_ids(args.rows, texts(array).map(|text| text.map(text_id))))),
+            Column::Tokens(tokens) => Ok(Column::Ids(token_ids(tokens, |token| Some(text_id(token)), None))),
             Column::Int(array) => {
                 Ok(Column::Ids(single_ids(args.rows, array.iter().map(|number| number.map(number_id)))))
             }
-            _ => Err("input is neither text nor int; please report it".to_string()),
+            _ => Err("input is neither text, tokens nor int; please report it".to_string()),
         }))
     }
 }
@@ -73,6 +76,13 @@ mod tests {
         check_ids(spec, vec![("x", texts(&["Cake", "Pie", "Sundae"]))], &[&[6], &[5], &[6]], 11);
     }
 
+    /// `tft.hash_strings` of a sparse tensor with key `[321, 555]`, mappers_test.py, 173 buckets.
+    #[test]
+    fn salted_tokens_match_tensorflow_transform() {
+        let spec = "[t]\nop = 'tokenize'\ninput = 'x'\n[y]\nop = 'hash'\ninput = 't'\nbuckets = 173\nsalt = [321, 555]";
+        check_ids(spec, vec![("x", texts(&["$$$ %^#", "&$!#@", "$$$", ""]))], &[&[16, 156], &[9], &[16], &[]], 173);
+    }
+
     #[test]
     fn salted_hashes_match_the_golden_vectors() {
         let golden = include_str!("../../tests/golden/features_golden.json");
@@ -92,6 +102,6 @@ mod tests {
 
     #[test]
     fn floats_are_refused() {
-        check_error("[x]\nop = 'hash'\nbuckets = 3", vec![("x", floats(&[1.0]))], "needs text or whole numbers (int)");
+        check_error("[x]\nop = 'hash'\nbuckets = 3", vec![("x", floats(&[1.0]))], "needs text, tokens or whole numbers (int)");
     }
 }

@@ -69,7 +69,7 @@ impl Operation for Impute {
             Strategy::Median => findings.quantile(Quantile::Ratio(1, 2))?.unwrap_or(0.0),
             Strategy::MostFrequent => {
                 // Of equal counts the last one wins in `max_by_key`, hence the falling order.
-                let most = findings.counts()?.sorted().into_iter().rev().max_by_key(|(_, count)| *count);
+                let most = findings.exact_counts()?.sorted().into_iter().rev().max_by_key(|(_, count)| *count);
                 most.map_or(0.0, |(token, _)| number(&token))
             }
         };

@@ -16,8 +16,12 @@ pub(crate) enum Kind {
     Bool,
     /// A raw column of text.
     Text,
+    /// Lists of text.
+    Tokens,
     /// Categorical ids.
     Ids,
+    /// Categorical ids with weights.
+    WeightedIds,
 }
 
 impl From<ColumnType> for Kind {
@@ -39,7 +43,9 @@ impl Kind {
             Self::Int => "int",
             Self::Bool => "bool",
             Self::Text => "text",
+            Self::Tokens => "lists of text",
             Self::Ids => "categorical",
+            Self::WeightedIds => "categorical with weights",
         }
     }
 }
@@ -77,7 +83,8 @@ impl Input {
                 toml_key(&self.name)
             ),
             Kind::Number => "; bucketize it first".to_string(),
-            Kind::Ids => "; `one_hot` turns ids into numbers".to_string(),
+            Kind::Tokens => "; `vocabulary` or `hash` makes ids of them".to_string(),
+            Kind::Ids | Kind::WeightedIds => "; `one_hot` turns ids into numbers".to_string(),
             _ => String::new(),
         };
         format!("needs {needed}, but {what} is {kind}{remedy}")

@@ -2,6 +2,7 @@
 
 use super::Checked;
 use crate::column::Column;
+use crate::tokens::Tokens;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -86,6 +87,14 @@ impl<'a> Args<'a> {
     /// Input `i` as one `f64` per row, missing as NaN.
     pub fn doubles(&self, i: usize) -> Checked<Vec<f64>> {
         self.column(i)?.as_f64().ok_or_else(|| format!("input {i} is not one number per row; please report it"))
+    }
+
+    /// Input `i` as lists of text.
+    pub fn tokens(&self, i: usize) -> Checked<&'a Tokens> {
+        match self.column(i)? {
+            Column::Tokens(tokens) => Ok(tokens),
+            _ => Err(format!("input {i} is not lists of text; please report it")),
+        }
     }
 
     /// Input `i` as ids.

@@ -30,6 +30,16 @@ pub(crate) trait Operation {
     /// The kind of the output, or what is wrong with the parameters or the inputs.
     fn check(&self, inputs: &[Input]) -> Checked<Kind>;
 
+    /// Whether the output has ids of the first input, so that one table of embeddings serves both.
+    fn keeps_ids(&self) -> bool {
+        false
+    }
+
+    /// Whether features of this operation that share a table are fitted as one, over the values of all of their inputs.
+    fn is_fitted_together(&self) -> bool {
+        false
+    }
+
     /// What fitting must find out about the first input.
     fn needs(&self) -> Needs {
         Needs::default()
@@ -116,6 +126,10 @@ operations! {
     target_encode::TargetEncode = "target_encode",
     /// A number as the interval that holds it.
     bucketize::Bucketize = "bucketize",
+    /// A text as the words that it is made of.
+    tokenize::Tokenize = "tokenize",
+    /// Neighbouring tokens as one.
+    ngrams::NGrams = "ngrams",
     /// A value as its place among the most frequent.
     vocabulary::Vocabulary = "vocabulary",
     /// A small whole number as its own id.
@@ -124,6 +138,16 @@ operations! {
     hash::Hash = "hash",
     /// Combinations of categories.
     cross::Cross = "cross",
+    /// Ids as how often each occurs.
+    bag_of_words::BagOfWords = "bag_of_words",
+    /// Ids weighted by how much they say about a row.
+    tf_idf::TfIdf = "tf_idf",
+    /// Ids in their order, up to a length.
+    sequence::Sequence = "sequence",
+    /// How many tokens or ids a row has.
+    count::Count = "count",
+    /// Ids with weights of another column.
+    weighted::Weighted = "weighted",
     /// Ids as a vector of counts.
     one_hot::OneHot = "one_hot",
     /// Hour, day, month or another part of a time.

@@ -90,6 +90,18 @@ pub fn check_applied_ids(toml: &str, training: Columns, applied: Columns, expect
     assert_eq!(fitted.encoding().categorical[0].buckets, buckets);
 }
 
+/// Fits on some rows, applies to the same, and compares the ids and weights of the first categorical feature and its buckets.
+#[track_caller]
+pub fn check_weighted(toml: &str, columns: Columns, expected: &[&[(u64, f32)]], buckets: u64) {
+    let fitted = fit(toml, &columns).unwrap();
+    let found = fitted.transform(&rows(&columns)).unwrap().ids.swap_remove(0);
+    let weights = found.weights.as_ref().unwrap();
+    let bounds = found.offsets.windows(2).map(|ends| ends[0] as usize..ends[1] as usize);
+    let found: Vec<Vec<(u64, f32)>> = bounds.map(|row| row.map(|i| (found.ids[i], weights[i])).collect()).collect();
+    assert_eq!(found, expected);
+    assert_eq!(fitted.encoding().categorical[0].buckets, buckets);
+}
+
 #[track_caller]
 pub fn check_error(toml: &str, columns: Columns, expected: &str) {
     let message = run(toml, &columns).unwrap_err().to_string();

@@ -1,7 +1,7 @@
 //! A value as its place among the most frequent.
 
 use super::{Args, Checked, Constants, Input, Kernel, Kind, Operation, any_of, one};
-use crate::column::{Column, single_ids, texts};
+use crate::column::{Column, single_ids, texts, token_ids};
 use crate::fit::{Counting, Findings, Needs};
 use crate::hash::{Map, farm_fingerprint64, farm_number};
 use serde::{Deserialize, Serialize};
@@ -10,15 +10,23 @@ use trainyard_graph::Ragged;
 /// The place of a value among those of the training data, by falling count, those of equal count by falling bytes of their
 /// text. Values that are not among them go to `V + FarmHash64(text) % oov_buckets`, with `V` values in the vocabulary.
 ///
-/// Reads text, int, bool and categorical features; ints count as their decimal text. Missing values, and empty text, have no
-/// id; with `missing = "own_id"` they get the last one. Buckets: `V + oov_buckets`, and 1 for missing.
+/// Reads text, tokens, int, bool and categorical features; ints count as their decimal text. A row has an id for each of its
+/// tokens, in their order, and each counts. Missing values, empty text and rows without tokens have no id; with
+/// `missing = "own_id"` they get the last one. Buckets: `V + oov_buckets`, and 1 for missing.
+///
+/// Vocabularies with the same `share` in their tables are one, over the values of all of their inputs.
+///
+/// The order and the ids are those of `tft.compute_and_apply_vocabulary` (which leaves out tokens with line breaks, and has
+/// no ids for unknown ones by default). Values are counted exactly; those that together take more than 4 GiB are refused.
+///
+/// Export: ONNX has `LabelEncoder`, unless `oov_buckets` is above 1, which hashes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Vocabulary {
     /// How many values to keep at most. By default all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<u64>,
-    /// Values in fewer rows are left out. At least 1.
+    /// Values that occur fewer times are left out. At least 1.
     pub min_count: u64,
     /// Ids shared by values that are not in the vocabulary; with 0 these have no id.
     pub oov_buckets: u64,
@@ -45,7 +53,8 @@ impl Default for Vocabulary {
 
 impl Operation for Vocabulary {
     fn check(&self, inputs: &[Input]) -> Checked<Kind> {
-        any_of(one(inputs)?, &[Kind::Text, Kind::Int, Kind::Bool, Kind::Ids], "text, int, bool or a categorical feature")?;
+        let kinds = [Kind::Text, Kind::Tokens, Kind::Int, Kind::Bool, Kind::Ids];
+        any_of(one(inputs)?, &kinds, "text, tokens, int, bool or a categorical feature")?;
         if self.top_k == Some(0) || self.min_count == 0 {
             return Err("`top_k` and `min_count` must be at least 1".to_string());
         }
@@ -53,12 +62,16 @@ impl Operation for Vocabulary {
         Ok(Kind::Ids)
     }
 
+    fn is_fitted_together(&self) -> bool {
+        true
+    }
+
     fn needs(&self) -> Needs {
         Needs { counting: Counting::All, ..Needs::default() }
     }
 
     fn fit(&self, findings: &Findings<'_>) -> Checked<Constants> {
-        let ranked = findings.counts()?.ranked().into_iter();
+        let ranked = findings.exact_counts()?.ranked().into_iter();
         let kept = ranked.take_while(|(_, count)| *count >= self.min_count);
         let top_k = self.top_k.and_then(|top_k| usize::try_from(top_k).ok()).unwrap_or(usize::MAX);
         Ok(Constants::with_tokens(kept.take(top_k).map(|(token, _)| token).collect()))
@@ -71,14 +84,14 @@ impl Operation for Vocabulary {
         let buckets = known + self.oov_buckets + u64::from(own_id);
         if buckets == 0 {
             return Err(format!(
-                "the vocabulary is empty: no value is in {} rows; lower `min_count` or set `oov_buckets` to 1",
+                "the vocabulary is empty: no value occurs {} times; lower `min_count` or set `oov_buckets` to 1",
                 self.min_count
             ));
         }
         let oov = Oov { known, buckets: self.oov_buckets };
         let missing = own_id.then_some(buckets - 1);
         match one(inputs)?.kind {
-            Kind::Text => {
+            Kind::Text | Kind::Tokens => {
                 let ids = unique(tokens, |token| Some(Box::<str>::from(token)))?;
                 Ok(Kernel::new(buckets, move |args: Args<'_>| text_ids(args, &ids, oov, missing)))
             }
@@ -106,9 +119,12 @@ impl Oov {
 }
 
 fn text_ids(args: Args<'_>, ids: &Map<Box<str>, u64>, oov: Oov, missing: Option<u64>) -> Checked<Column> {
-    let Column::Text(array) = args.column(0)? else { return Err("input is not text; please report it".to_string()) };
     let id = |text: &str| ids.get(text).copied().or_else(|| oov.id(farm_fingerprint64(text.as_bytes())));
-    Ok(Column::Ids(single_ids(args.rows, texts(array).map(|text| text.map_or(missing, id)))))
+    match args.column(0)? {
+        Column::Text(array) => Ok(Column::Ids(single_ids(args.rows, texts(array).map(|text| text.map_or(missing, id))))),
+        Column::Tokens(tokens) => Ok(Column::Ids(token_ids(tokens, id, missing))),
+        _ => Err("input is neither text nor tokens; please report it".to_string()),
+    }
 }
 
 fn number_ids(args: Args<'_>, id: &impl Fn(u64) -> Option<u64>, missing: Option<u64>) -> Checked<Column> {
@@ -225,6 +241,6 @@ mod tests {
     #[test]
     fn an_empty_vocabulary_without_buckets_is_an_error() {
         let spec = "[x]\nop = 'vocabulary'\nmin_count = 3\noov_buckets = 0";
-        check_error(spec, vec![("x", texts(&["a", "b"]))], "the vocabulary is empty: no value is in 3 rows");
+        check_error(spec, vec![("x", texts(&["a", "b"]))], "the vocabulary is empty: no value occurs 3 times");
     }
 }

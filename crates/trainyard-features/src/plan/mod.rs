@@ -2,6 +2,7 @@
 
 mod order;
 mod resolve;
+mod share;
 
 use crate::error::{list, suggestion};
 use crate::fit::{JointNeeds, Needs};
@@ -37,6 +38,8 @@ pub(crate) struct Node {
     pub op: FeatureOp,
     pub sources: Vec<Source>,
     pub kind: Kind,
+    /// The table of embeddings that it shares with others.
+    pub table: Option<String>,
 }
 
 /// Where values come from: a raw column or a feature, by its place.
@@ -54,6 +57,10 @@ impl Plan {
         let sources = specs.iter().map(|(name, spec)| resolver.sources(name, spec)).collect::<Result<Vec<_>>>()?;
         let order = order::order(&specs, &sources)?;
         let kinds = kinds(&specs, schema, &sources, &order)?;
+        let tables = share::tables(&specs, &sources, &order, &kinds)?;
+        share::check_fitted_together(&specs, &tables, |i| {
+            sources[i].first().map(|&source| kind(schema, &kinds, source))
+        })?;
 
         let read: HashSet<Source> = sources.iter().flatten().copied().collect();
         let encoded: Vec<usize> = (specs.iter().enumerate())
@@ -63,9 +70,10 @@ impl Plan {
         if encoded.is_empty() {
             return Err(Error::spec("no feature reaches the model; add a table `[features.NAME]` with an `op`"));
         }
+        check_encoded(&specs, &kinds, &encoded)?;
         let weight = weight.map(|name| weight_field(schema, &name)).transpose()?;
         let label_field = label.as_ref().map(|label| label.field(schema)).transpose()?;
-        let graph = Graph { specs: &specs, schema, sources, order, kinds, encoded };
+        let graph = Graph { specs: &specs, schema, sources, order, kinds, tables, encoded };
         let mut plan = graph.prune();
         if let Some(field) = label_field {
             plan.check_no_leak(&field.name)?;
@@ -102,6 +110,16 @@ impl Plan {
     pub fn joint_needs(&self) -> Vec<(usize, JointNeeds)> {
         let needs = |node: &Node| node.op.operation().joint_needs(node.sources.len());
         self.nodes.iter().enumerate().filter_map(|(i, node)| Some((i, needs(node)?))).collect()
+    }
+
+    /// The nodes that are fitted as one with a node, itself among them, in order.
+    pub fn fitted_together(&self, node: usize) -> Vec<usize> {
+        let is_one = |node: &Node| node.table.is_some() && node.op.operation().is_fitted_together();
+        let of = &self.nodes[node];
+        if !is_one(of) {
+            return vec![node];
+        }
+        (0..self.nodes.len()).filter(|&i| is_one(&self.nodes[i]) && self.nodes[i].table == of.table).collect()
     }
 
     /// Builds the kernel of a node, given those of the nodes before it.
@@ -157,6 +175,7 @@ struct Graph<'a> {
     sources: Vec<Vec<Source>>,
     order: Vec<usize>,
     kinds: Vec<Kind>,
+    tables: Vec<Option<String>>,
     encoded: Vec<usize>,
 }
 
@@ -184,6 +203,7 @@ impl Graph<'_> {
             op: specs[i].1.op.clone(),
             sources: self.sources[i].iter().map(renumber).collect(),
             kind: self.kinds[i],
+            table: self.tables[i].clone(),
         };
         Plan {
             columns: columns.iter().map(|&i| self.schema.fields[i].clone()).collect(),
@@ -213,6 +233,13 @@ fn kinds(specs: &FeatureSpecs, schema: &Schema, sources: &[Vec<Source>], order: 
     Ok(kinds)
 }
 
+fn kind(schema: &Schema, kinds: &[Kind], source: Source) -> Kind {
+    match source {
+        Source::Column(i) => schema.fields[i].column_type.into(),
+        Source::Feature(i) => kinds[i],
+    }
+}
+
 fn column_input(field: &Field) -> Input {
     Input { name: field.name.clone(), is_column: true, kind: field.column_type.into(), size: 1 }
 }
@@ -225,6 +252,18 @@ fn check_names(schema: &Schema) -> Result<()> {
     let mut seen = HashSet::new();
     match schema.names().find(|name| !seen.insert(*name)) {
         Some(name) => Err(Error::column(name, "is there twice; rename one of the two")),
+        None => Ok(()),
+    }
+}
+
+/// Checks that a model can read what reaches it.
+fn check_encoded(specs: &FeatureSpecs, kinds: &[Kind], encoded: &[usize]) -> Result<()> {
+    let name = |i: usize| specs.names().nth(i).unwrap_or_default();
+    match encoded.iter().find(|&&i| kinds[i] == Kind::Tokens) {
+        Some(&i) => {
+            let problem = "makes lists of text, which no model reads; make ids of them with `vocabulary` or `hash`";
+            Err(Error::feature(name(i), problem))
+        }
         None => Ok(()),
     }
 }

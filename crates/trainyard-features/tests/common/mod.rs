@@ -5,8 +5,9 @@ use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 use trainyard_features::{ColumnType, Features, FittedFeatures, LabelSpec, LabelTask, Schema};
 
-/// A row: two floats, an int, a bool, two texts, the label and the weight.
-pub type Row = (Option<f64>, Option<f64>, Option<i64>, Option<bool>, Option<String>, Option<String>, bool, u8);
+/// A row: two floats, an int, a bool, two texts, the label, the weight and a text of several words.
+pub type Row =
+    (Option<f64>, Option<f64>, Option<i64>, Option<bool>, Option<String>, Option<String>, bool, u8, Option<String>);
 
 pub const SPECS: &str = r#"
     [numeric]
@@ -153,6 +154,69 @@ pub const SPECS: &str = r#"
     op = "geo_grid"
     inputs = ["x", "y"]
     level = 5
+    [tokens]
+    op = "tokenize"
+    input = "words"
+    [pairs]
+    op = "ngrams"
+    input = "tokens"
+    [pair_ids]
+    op = "vocabulary"
+    input = "pairs"
+    min_count = 2
+    missing = "own_id"
+    output = true
+    [token_hash]
+    op = "hash"
+    buckets = 5
+    input = "tokens"
+    [bag]
+    op = "bag_of_words"
+    input = "pair_ids"
+    [tf_idf]
+    op = "tf_idf"
+    input = "token_hash"
+    [sequence]
+    op = "sequence"
+    length = 2
+    keep = "last"
+    input = "tf_idf"
+    output = true
+    [count]
+    op = "count"
+    input = "tokens"
+    [count_of_ids]
+    op = "count"
+    input = "sequence"
+    [abs_y]
+    op = "sql"
+    expr = "CASE WHEN abs(y) < 1e9 THEN abs(y) ELSE 1 END"
+    [weight_of_y]
+    op = "impute"
+    value = 1
+    input = "abs_y"
+    [weighted]
+    op = "weighted"
+    inputs = ["token_hash", "weight_of_y"]
+    [weight_sums]
+    op = "one_hot"
+    input = "weighted"
+    [shared_tokens]
+    op = "vocabulary"
+    input = "tokens"
+    share = "shared"
+    [shared_words]
+    op = "vocabulary"
+    input = "words"
+    share = "shared"
+    [shared_sequence]
+    op = "sequence"
+    length = 3
+    input = "shared_tokens"
+    [text_cross]
+    op = "cross"
+    inputs = ["tokens", "words", "n"]
+    buckets = 70
 "#;
 
 pub fn schema() -> Schema {
@@ -165,6 +229,7 @@ pub fn schema() -> Schema {
         ("time", ColumnType::Text),
         ("answer", ColumnType::Text),
         ("weight", ColumnType::Float),
+        ("words", ColumnType::Text),
     ])
 }
 
@@ -173,13 +238,24 @@ pub fn rows() -> Vec<Row> {
     let row = |i: i32| {
         let (x, city, time) =
             (f64::from(i) * 0.1, format!("c{}", i % 5), format!("2024-05-{:02} 10:00:00", i % 28 + 1));
-        (Some(x), Some(-x), Some(i64::from(i % 6)), Some(i % 3 == 0), Some(city), Some(time), i % 2 == 0, 1)
+        let words = format!("w{} w{} w{}", i % 3, i % 4, i % 3);
+        (
+            Some(x),
+            Some(-x),
+            Some(i64::from(i % 6)),
+            Some(i % 3 == 0),
+            Some(city),
+            Some(time),
+            i % 2 == 0,
+            1,
+            Some(words),
+        )
     };
     (0..50).map(row).collect()
 }
 
 pub fn batch(rows: &[Row]) -> RecordBatch {
-    let columns: [(&str, ArrayRef); 8] = [
+    let columns: [(&str, ArrayRef); 9] = [
         ("x", Arc::new(rows.iter().map(|row| row.0).collect::<Float64Array>())),
         ("y", Arc::new(rows.iter().map(|row| row.1).collect::<Float64Array>())),
         ("n", Arc::new(rows.iter().map(|row| row.2).collect::<Int64Array>())),
@@ -188,6 +264,7 @@ pub fn batch(rows: &[Row]) -> RecordBatch {
         ("time", Arc::new(rows.iter().map(|row| row.5.clone()).collect::<StringArray>())),
         ("answer", Arc::new(rows.iter().map(|row| Some(if row.6 { "yes" } else { "no" })).collect::<StringArray>())),
         ("weight", Arc::new(rows.iter().map(|row| Some(f64::from(row.7))).collect::<Float64Array>())),
+        ("words", Arc::new(rows.iter().map(|row| row.8.clone()).collect::<StringArray>())),
     ];
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap()
 }

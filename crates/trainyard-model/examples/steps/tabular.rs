@@ -21,7 +21,7 @@ const NUMERIC: usize = 13;
 const CATEGORICAL: usize = 26;
 
 fn encoding(numeric: usize, categorical: usize, buckets: u64) -> Encoding {
-    let feature = |i| CategoricalFeature { name: format!("c{i}"), buckets };
+    let feature = |i| CategoricalFeature::new(format!("c{i}"), buckets);
     Encoding {
         numeric: (0..numeric).map(|i| NumericFeature { name: format!("i{i}"), width: 1, offset: i }).collect(),
         categorical: (0..categorical).map(feature).collect(),
