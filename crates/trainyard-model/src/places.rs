@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn each_id_has_the_place_of_its_first_appearance_in_the_batch() {
         let mut places = Places::default();
-        for ids in [vec![7, 3, 7, u64::MAX, 0, 3], vec![3, 7], (0..9000).map(|i| i % 3000 << 40).collect()] {
+        for ids in [vec![7, 3, 7, u64::MAX, 0, 3], vec![3, 7], (0..9000).map(|i| (i % 3000) << 40).collect()] {
             let mut unique = Vec::new();
             places.clear();
             let found: Vec<u32> = ids.iter().map(|&id| places.place(id, &mut unique)).collect();
