@@ -58,7 +58,7 @@ pub fn ctr(work: &str, ids: u64, lanes: usize) -> Result<()> {
     let adagrad = OptimizerConfig::Adagrad(AdagradConfig::default());
     let mut draws = Draws::new(work);
     let batches: Vec<Batch> = (0..50).map(|_| ctr_batch(&mut draws, 512, ids)).collect();
-    Stepper::new(&model, &encoding, store(MAIN_GROUP, adagrad), lanes)?.measure(work, &batches, 2000)
+    Stepper::new(&model, &encoding, store(MAIN_GROUP, adagrad), lanes)?.measure(work, &batches, 800)
 }
 
 /// 13 numbers and 26 ids of a space of a million, as one bag of 39 weighted ids, by FTRL.
