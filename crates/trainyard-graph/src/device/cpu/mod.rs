@@ -10,6 +10,7 @@
 //!         └── micro-batch 2 ── lane 0 ──┘
 //! ```
 
+mod arena;
 mod buffer;
 mod feed_check;
 mod frame;

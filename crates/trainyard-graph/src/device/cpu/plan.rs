@@ -1,5 +1,6 @@
 //! What a program computes in which order, and where each value lives.
 
+use super::arena::Arena;
 use super::linear::{Kind, kinds};
 use crate::op::{Binary, BinaryKind, InputKind, Op};
 use crate::{Dim, Error, Graph, Node, NodeId, Result};
@@ -456,52 +457,6 @@ fn slots(graph: &Graph, needed: &[bool]) -> Vec<Slot> {
         }
     };
     graph.inputs().iter().map(describe).collect()
-}
-
-/// Room in a lane's memory: free stretches, by their start.
-#[derive(Default)]
-struct Arena {
-    free: Vec<(usize, usize)>,
-    len: usize,
-}
-
-impl Arena {
-    /// Numbers to which a stretch is rounded up: a line of the processor's cache.
-    const LINE: usize = 16;
-
-    /// Takes the smallest free stretch that is long enough, or makes the arena longer.
-    fn take(&mut self, len: usize) -> usize {
-        let len = len.next_multiple_of(Self::LINE);
-        if len == 0 {
-            return 0;
-        }
-        let fitting = self.free.iter().enumerate().filter(|(_, stretch)| stretch.1 >= len);
-        if let Some((i, &(start, free))) = fitting.min_by_key(|(_, stretch)| stretch.1) {
-            self.free[i] = (start + len, free - len);
-            self.free.retain(|stretch| stretch.1 > 0);
-            return start;
-        }
-        // Beyond all memory the places overlap, and the program is refused for its length.
-        self.len = self.len.saturating_add(len);
-        self.len - len
-    }
-
-    /// Gives a stretch back and joins it with its free neighbours.
-    fn give(&mut self, start: usize, len: usize) {
-        if len == 0 {
-            return;
-        }
-        self.free.push((start, len.next_multiple_of(Self::LINE)));
-        self.free.sort_unstable();
-        let mut joined: Vec<(usize, usize)> = Vec::with_capacity(self.free.len());
-        for &(start, len) in &self.free {
-            match joined.last_mut() {
-                Some(last) if last.0 + last.1 == start => last.1 += len,
-                _ => joined.push((start, len)),
-            }
-        }
-        self.free = joined;
-    }
 }
 
 #[cfg(test)]
