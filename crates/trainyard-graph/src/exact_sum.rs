@@ -58,7 +58,7 @@ impl ExactSum {
         }
     }
 
-    /// Adds many terms: the same sum as that of [`add`](Self::add) for each, several times as fast.
+    /// Adds many terms: the same sum as that of [`add`](Self::add) for each.
     pub fn add_all(&mut self, terms: &[f64]) {
         for chunk in terms.chunks(CHUNK) {
             match lowest_exponent(chunk) {

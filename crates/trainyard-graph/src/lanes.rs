@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 /// A job for every lane: called with the lane's number.
 pub(crate) type Job<'a> = dyn Fn(usize) + Sync + 'a;
 
-/// Looks for work or for its end before a thread sleeps: some 100 microseconds. A step has jobs as short as that, and waking a
-/// thread takes as long.
+/// Looks for work or for its end before a thread sleeps. The jobs of a step follow each other at once; a thread that slept in
+/// between would have to be woken for each.
 const SPINS: u32 = 5000;
 
 /// Most lanes: more than any processor has cores, and few enough for any system.

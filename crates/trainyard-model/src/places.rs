@@ -45,9 +45,7 @@ impl Places {
             at = (at + 1) & mask;
         }
     }
-}
 
-impl Places {
     /// Fibonacci hashing: the upper bits of the product depend on all bits of the id.
     fn home(&self, id: u64) -> usize {
         (id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (self.entries.len() - 1)

@@ -83,8 +83,8 @@ pub(super) struct Plan {
     /// What is computed for each micro-batch.
     pub(super) steps: Vec<Step>,
     pub(super) outputs: Vec<Output>,
-    /// The outputs in the order in which they are reduced: large ones first, so that lanes end together.
-    pub(super) reduced_first: Vec<usize>,
+    /// The outputs that are sums or gathered, in the order in which that is done: large ones first, so that lanes end together.
+    pub(super) reduced: Vec<usize>,
     /// Row lengths of the buffers that hold all rows of the batch.
     pub(super) batch_rows: Vec<usize>,
     /// Numbers among the parts that are added up over micro-batches; those behind are the same in each.
@@ -140,7 +140,7 @@ impl Plan {
             shared_steps,
             shared_of_feeds,
             steps,
-            reduced_first: large_first(&outputs),
+            reduced: reduced(&outputs),
             outputs,
             batch_rows: planner.batch_rows,
             summed_len,
@@ -361,9 +361,11 @@ impl Planner<'_> {
     }
 }
 
-fn large_first(outputs: &[Output]) -> Vec<usize> {
+/// See [`Plan::reduced`].
+fn reduced(outputs: &[Output]) -> Vec<usize> {
     let len = |i: &usize| if let Output::Part { len, .. } = outputs[*i] { len } else { 0 };
-    let mut order: Vec<usize> = (0..outputs.len()).collect();
+    let is_reduced = |i: &usize| !matches!(outputs[*i], Output::Batch(_));
+    let mut order: Vec<usize> = (0..outputs.len()).filter(is_reduced).collect();
     order.sort_by_key(|i| std::cmp::Reverse(len(i)));
     order
 }

@@ -202,22 +202,17 @@ impl CpuProgram {
 
     /// Adds up the groups' parts and gathers the gradients of tables, each output on one lane.
     fn reduce(&self, feeds: &dyn Feeds, groups: &Groups) {
-        let next = AtomicUsize::new(0);
-        let work = |_lane: usize| {
-            loop {
-                let i = next.fetch_add(1, Ordering::Relaxed);
-                let Some(&i) = self.plan.reduced_first.get(i) else { return };
-                let output = &self.plan.outputs[i];
-                // SAFETY: one lane takes each output, and its result is in a buffer of its own.
-                let result = unsafe { self.results[i].part_mut(0..if self.is_reduced(i) { self.lens[i] } else { 0 }) };
-                match output {
-                    Output::Batch(_) => {}
-                    Output::Part { offset, .. } => self.sum_parts(result, *offset, groups),
-                    Output::Rows { dim, bags, .. } => self.gather_rows(result, *dim, bags, feeds, groups.rows),
-                }
+        let work = |&i: &usize| {
+            // SAFETY: one lane takes each output, and its result is in a buffer of its own.
+            let result = unsafe { self.results[i].part_mut(0..self.lens[i]) };
+            match &self.plan.outputs[i] {
+                Output::Batch(_) => {}
+                Output::Part { offset, .. } => self.sum_parts(result, *offset, groups),
+                Output::Rows { dim, bags, .. } => self.gather_rows(result, *dim, bags, feeds, groups.rows),
             }
         };
-        if groups.len() == 1 { work(0) } else { self.lanes.run(&work) }
+        let outputs = self.plan.reduced.iter();
+        if groups.len() == 1 { outputs.for_each(work) } else { self.lanes.share(outputs, work) }
     }
 
     fn is_reduced(&self, output: usize) -> bool {

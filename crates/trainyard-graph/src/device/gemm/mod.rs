@@ -1,8 +1,8 @@
 //! Products of matrices.
 //!
 //! Each number of a product is a chain of fused multiply-adds over the inner axis, from first to last, so that a row of the
-//! result does not depend on how many rows are computed with it, nor on the processor's vectors: a prediction made alone equals
-//! one made in a batch.
+//! result does not depend on how many rows are computed with it, nor on the width of the vectors: a prediction made alone equals
+//! one made in a batch. An x86-64 without AVX2 has no fused multiply-add and rounds twice, so its bits differ.
 
 mod kernel;
 mod matrix;
@@ -12,9 +12,6 @@ pub(crate) use matrix::{Axis, Matrix, Target};
 
 use crate::simd;
 use kernel::Product;
-
-/// Sums that run side by side in a product with one column.
-const SUMS: usize = 16;
 
 /// `out = a·b`, row by row.
 pub(crate) fn multiply(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
@@ -60,38 +57,20 @@ fn multiply_column(a: Matrix<'_>, b: Matrix<'_>, out: Target<'_>) {
     );
 }
 
-/// For each row 16 sums over every sixteenth product, then their sum.
+/// A sum of products for each row.
 #[inline(always)]
 fn sum_rows(a: Matrix<'_>, b: Matrix<'_>, out: Target<'_>) {
     let k = a.columns.len();
     let neighbours = a.columns.is_unit() && b.rows.is_unit();
     for i in 0..a.rows.len() {
         let sum = if neighbours {
-            dot(&a.values[a.rows.offset(i)..][..k], &b.values[..k])
+            simd::sum_products(&a.values[a.rows.offset(i)..][..k], &b.values[..k], |x, y| x * y)
         } else {
-            dot_of(k, |j| a.at(i, j) * b.at(j, 0))
+            (0..k).map(|j| a.at(i, j) * b.at(j, 0)).sum()
         };
         let y = &mut out.values[out.rows.offset(i)];
         *y = if out.adds { *y } else { 0.0 } + sum;
     }
-}
-
-/// The same sum as [`dot_of`], vector by vector.
-#[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0_f32; SUMS];
-    let (a, b) = (a.chunks(SUMS), b.chunks(SUMS));
-    for (a, b) in a.zip(b) {
-        sums.iter_mut().zip(a).zip(b).for_each(|((sum, a), b)| *sum += a * b);
-    }
-    sums.iter().sum()
-}
-
-#[inline(always)]
-fn dot_of(k: usize, product: impl Fn(usize) -> f32) -> f32 {
-    let mut sums = [0.0_f32; SUMS];
-    (0..k).for_each(|j| sums[j % SUMS] += product(j));
-    sums.iter().sum()
 }
 
 /// The columns of A, whose numbers are neighbours, times their numbers of B, added up.
