@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::config::{Format, SourceConfig, config};
 use crate::{Error, Result};
 
 /// The files of a source, and what they are.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Files {
     pub format: Format,
     pub paths: Vec<PathBuf>,

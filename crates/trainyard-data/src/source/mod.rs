@@ -8,6 +8,7 @@ mod convert;
 mod csv;
 mod files;
 mod parquet;
+mod piece;
 mod plan;
 mod scan;
 #[expect(clippy::module_inception, reason = "a file carries the name of its type")]
@@ -15,8 +16,10 @@ mod source;
 mod table;
 
 pub use config::{Format, OnError, PathSpec, SourceConfig};
+pub use piece::Piece;
 pub use scan::Scan;
 pub use source::Source;
 
 pub(crate) use config::config;
 pub(crate) use plan::BATCH_ROWS;
+pub(crate) use source::Description;

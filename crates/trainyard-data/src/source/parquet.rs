@@ -21,8 +21,8 @@ use trainyard_features::ColumnType;
 use super::config::OnError;
 use super::convert::{Converted, column_type, convert};
 use super::csv::Rules;
+use super::piece::Piece;
 use super::plan::{BATCH_ROWS, Plan, position};
-use crate::background::Sink;
 use crate::error::{Error, Place, Result, in_words, shortened};
 
 /// A column of a file: its name, and its type unless all its values are missing.
@@ -61,18 +61,22 @@ async fn file_columns(path: &Path, needed: &[&str]) -> Result<Vec<TypedColumn>> 
     Ok(columns)
 }
 
-/// Sends the rows of all files, in order, to `sink`, until it wants no more.
-pub(super) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &Sink<Result<RecordBatch>>) -> Result<()> {
+/// Hands the rows of a piece, in order, to `sink`, until it wants no more; says whether it still does.
+pub(super) fn scan(
+    plan: &Plan,
+    piece: &Piece,
+    skipped: &AtomicU64,
+    sink: &dyn Fn(RecordBatch) -> bool,
+) -> Result<bool> {
     let mut full = BatchCoalescer::new(plan.arrow.clone(), BATCH_ROWS);
     let runtime = runtime()?;
-    for path in &plan.files.paths {
+    for path in piece.paths(&plan.files) {
         if !runtime.block_on(scan_file(plan, path, skipped, &mut full, sink))? {
-            return Ok(());
+            return Ok(false);
         }
     }
     full.finish_buffered_batch()?;
-    let _ = send_completed(&mut full, sink);
-    Ok(())
+    Ok(send_completed(&mut full, sink))
 }
 
 /// Sends the rows of one file, and says whether more are wanted.
@@ -81,7 +85,7 @@ async fn scan_file(
     path: &Path,
     skipped: &AtomicU64,
     full: &mut BatchCoalescer,
-    sink: &Sink<Result<RecordBatch>>,
+    sink: &dyn Fn(RecordBatch) -> bool,
 ) -> Result<bool> {
     let failed = |source| failure(path, source);
     let columns = plan.schema.names().map(|name| Expr::Column(Column::new_unqualified(name)));
@@ -102,9 +106,9 @@ async fn scan_file(
     Ok(true)
 }
 
-fn send_completed(full: &mut BatchCoalescer, sink: &Sink<Result<RecordBatch>>) -> bool {
+fn send_completed(full: &mut BatchCoalescer, sink: &dyn Fn(RecordBatch) -> bool) -> bool {
     while let Some(batch) = full.next_completed_batch() {
-        if !sink.send(Ok(batch)) {
+        if !sink(batch) {
             return false;
         }
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
+use serde::{Deserialize, Serialize};
 use trainyard_features::{ColumnType, Schema};
 use trainyard_graph::random;
 
@@ -24,8 +25,9 @@ pub(super) struct Plan {
     pub part: Part,
 }
 
-/// Which of the rows a scan gives. Whether a row is held out is a function of its place among the rows alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which of the rows a scan gives. Whether a row is held out is a function of its place alone: the number of its piece, and
+/// of the row in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Part {
     All,
     /// Those that are not held out, where one in so many is.
@@ -36,8 +38,8 @@ pub(super) enum Part {
 
 impl Part {
     /// Whether the row at this place belongs to the part.
-    pub(super) fn holds(self, row: u64) -> bool {
-        let is_held_out = |one_in| random::below(random::stream(0, "held out"), row, one_in) == 0;
+    pub(super) fn holds(self, piece: u64, row: u64) -> bool {
+        let is_held_out = |one_in| random::below(random::stream(piece, "held out"), row, one_in) == 0;
         match self {
             Part::All => true,
             Part::Learnt(one_in) => !is_held_out(one_in),

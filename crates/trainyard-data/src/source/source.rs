@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use arrow::datatypes::SchemaRef;
+use serde::{Deserialize, Serialize};
 use trainyard_features::{ColumnType, Field, Schema};
 
 use super::config::{Format, OnError, SourceConfig, config};
 use super::csv::CsvFile;
 use super::files::Files;
 use super::parquet::TypedColumn;
+use super::piece::Piece;
 use super::plan::{Part, Plan, position};
 use super::scan::Scan;
 use super::{csv, parquet};
 use crate::error::{Error, Result, listed};
+use crate::ordered::internal;
 
 /// Rows that tell the types of a CSV file's columns.
 const INFERENCE_ROWS: usize = 10_000;
@@ -137,7 +140,47 @@ impl Source {
     ///
     /// None today: what goes wrong comes with the batches.
     pub fn scan(&self) -> Result<Scan> {
-        Ok(Scan::start(Arc::clone(&self.plan)))
+        Ok(Scan::start(Arc::clone(&self.plan), None))
+    }
+
+    /// The source cut into pieces. One after the other they give the batches of [`Source::scan`].
+    ///
+    /// # Errors
+    ///
+    /// When a file is not there any more.
+    pub fn pieces(&self) -> Result<Vec<Piece>> {
+        Piece::all(&self.plan.files)
+    }
+
+    /// Starts a pass over the rows of some pieces of this source.
+    ///
+    /// # Errors
+    ///
+    /// When a piece is of another source.
+    pub fn scan_pieces(&self, pieces: &[Piece]) -> Result<Scan> {
+        if pieces.iter().any(|piece| piece.files.end > self.files().len()) {
+            return Err(internal("a piece is of another source"));
+        }
+        Ok(Scan::start(Arc::clone(&self.plan), Some(pieces.to_vec())))
+    }
+
+    /// What another process needs to read the same rows in the same way; see [`Source::of_description`].
+    ///
+    /// # Errors
+    ///
+    /// When the current directory, from which relative paths count, is gone.
+    pub(crate) fn description(&self) -> Result<Description> {
+        let Plan { config, files, schema, part, .. } = &*self.plan;
+        let absolute = |path: &PathBuf| std::path::absolute(path).map_err(Error::io("find", path));
+        let paths = files.paths.iter().map(absolute).collect::<Result<_>>()?;
+        let files = Files { paths, ..files.clone() };
+        Ok(Description { config: config.clone(), files, schema: schema.clone(), part: *part })
+    }
+
+    /// The source that was described. Nothing is looked up: neither files nor types are found out anew.
+    pub(crate) fn of_description(description: Description) -> Source {
+        let Description { config, files, schema, part } = description;
+        Source { plan: Arc::new(Plan::new(config, files, schema).of_part(part)) }
     }
 
     /// Refuses a source without rows.
@@ -147,7 +190,7 @@ impl Source {
     /// [`Error::NoRows`] when there is none. What goes wrong with a row is told by a scan, not here.
     pub fn check_rows(&self) -> Result<()> {
         let mut scan = self.scan()?;
-        if scan.next().is_none() { Err(self.no_rows(&scan)) } else { Ok(()) }
+        if scan.next().is_none() { Err(self.no_rows(scan.skipped())) } else { Ok(()) }
     }
 
     /// What tells whether the data is the same as before: the files' names, sizes and times of change, and how they are
@@ -176,11 +219,20 @@ impl Source {
         &self.plan.arrow
     }
 
-    /// The error of a pass that found no row.
-    pub(crate) fn no_rows(&self, scan: &Scan) -> Error {
+    /// The error of a pass that found no row and skipped so many.
+    pub(crate) fn no_rows(&self, skipped: u64) -> Error {
         let names: Vec<_> = self.files().iter().map(|path| format!("`{}`", path.display())).collect();
-        Error::NoRows { files: listed(names.iter().map(String::as_str)), skipped: scan.skipped() }
+        Error::NoRows { files: listed(names.iter().map(String::as_str)), skipped }
     }
+}
+
+/// All that a source is, without what is in its files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Description {
+    config: SourceConfig,
+    files: Files,
+    schema: Schema,
+    part: Part,
 }
 
 /// A column and the type that is asked for.

@@ -13,33 +13,34 @@ use super::column::Column;
 use super::file::CsvFile;
 use super::records::Record;
 use super::value::{Evidence, Rules};
-use crate::background::Sink;
 use crate::error::{Error, Place, Result, in_words, shortened};
 use crate::source::config::{OnError, SourceConfig};
+use crate::source::piece::Piece;
 use crate::source::plan::{BATCH_ROWS, Plan, position};
 
 /// Bytes of text after which a batch is handed over before it is full, so that long texts do not fill the memory.
 const BATCH_TEXT_BYTES: usize = 32 << 20;
 
-/// Sends the rows of all files, in order, to `sink`, until it wants no more.
-pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &Sink<Result<RecordBatch>>) -> Result<()> {
+/// Hands the rows of a piece, in order, to `sink`, until it wants no more; says whether it still does.
+pub(in crate::source) fn scan(
+    plan: &Plan,
+    piece: &Piece,
+    skipped: &AtomicU64,
+    sink: &dyn Fn(RecordBatch) -> bool,
+) -> Result<bool> {
+    // A batch without rows is one whose rows were all skipped.
+    let send = |batch: RecordBatch| batch.num_rows() == 0 || sink(batch);
     let mut decoder = Decoder::new(plan, skipped);
-    for path in &plan.files.paths {
+    for path in piece.paths(&plan.files) {
         let mut file = CsvFile::open(path, &plan.config)?;
         decoder.enter(&file)?;
         while decoder.read_row(&mut file)? {
-            if decoder.is_full() && !send(decoder.finish()?, sink) {
-                return Ok(());
+            if decoder.is_full() && !send(decoder.finish()?) {
+                return Ok(false);
             }
         }
     }
-    send(decoder.finish()?, sink);
-    Ok(())
-}
-
-/// Hands over a batch unless all its rows were skipped, and says whether more are wanted.
-fn send(batch: RecordBatch, sink: &Sink<Result<RecordBatch>>) -> bool {
-    batch.num_rows() == 0 || sink.send(Ok(batch))
+    Ok(send(decoder.finish()?))
 }
 
 /// What the first `limit` rows of the files tell about the columns `names`.
