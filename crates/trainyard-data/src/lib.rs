@@ -42,6 +42,9 @@
 
 mod background;
 mod cache;
+#[cfg(feature = "cluster")]
+pub mod cluster;
+mod engine;
 mod error;
 mod fit;
 mod loader;
@@ -53,8 +56,9 @@ mod testing;
 
 pub use arrow::record_batch::RecordBatch;
 pub use cache::{Cache, Split};
+pub use engine::Engine;
 pub use error::{Error, Place, Result};
 pub use fit::fit;
 pub use loader::{Loader, LoaderConfig, LoaderState};
 pub use sink::{Sink, SinkFormat};
-pub use source::{Format, OnError, PathSpec, Scan, Source, SourceConfig};
+pub use source::{Format, OnError, PathSpec, Piece, Scan, Source, SourceConfig};
