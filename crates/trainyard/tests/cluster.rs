@@ -105,7 +105,10 @@ impl Project {
         }
         results.sort();
         let base = self.path(output);
-        results.into_iter().map(|path| (path.strip_prefix(&base).unwrap().to_owned(), std::fs::read(path).unwrap())).collect()
+        results
+            .into_iter()
+            .map(|path| (path.strip_prefix(&base).unwrap().to_owned(), std::fs::read(path).unwrap()))
+            .collect()
     }
 
     /// Checks that a run on a cluster left what one on this machine did.
@@ -130,7 +133,8 @@ fn files_below(path: &Path, files: &mut Vec<PathBuf>) {
     if !path.is_dir() {
         return files.push(path.to_owned());
     }
-    std::fs::read_dir(path).unwrap().for_each(|entry| files_below(&entry.unwrap().path(), files));
+    // A folder may go away while it is looked at.
+    std::fs::read_dir(path).into_iter().flatten().flatten().for_each(|entry| files_below(&entry.path(), files));
 }
 
 #[track_caller]
@@ -207,17 +211,10 @@ fn cluster(project: &Project, cores: &str) -> (Process, [Process; 2], String) {
 
 /// Whether an executor has results of a job.
 fn has_results(project: &Project, executor: &str) -> bool {
-    let mut files = Vec::new();
-    let folder = project.path(executor);
-    // A folder may go away while it is looked at.
-    let found = std::panic::catch_unwind(|| {
-        let mut files = Vec::new();
-        if folder.is_dir() {
-            files_below(&folder, &mut files);
-        }
-        files
-    });
-    files.extend(found.unwrap_or_default());
+    let (mut files, folder) = (Vec::new(), project.path(executor));
+    if folder.is_dir() {
+        files_below(&folder, &mut files);
+    }
     !files.is_empty()
 }
 
@@ -294,7 +291,12 @@ fn check_failure(project: &Project, address: &str, code: i32, expected: &[&str])
 fn what_is_not_there_is_told() {
     let project = Project::new(1);
     // Nobody listens on port 1.
-    check_failure(&project, "df://127.0.0.1:1", 1, &["error: the scheduler `127.0.0.1:1` does not answer", "`--cluster`"]);
+    check_failure(
+        &project,
+        "df://127.0.0.1:1",
+        1,
+        &["error: the scheduler `127.0.0.1:1` does not answer", "`--cluster`"],
+    );
     let (_scheduler, address) = scheduler(&project, "0");
     check_failure(&project, &address, 1, &["has no executors", "trainyard cluster executor"]);
     check_failure(&project, "localhost", 2, &["`localhost`", "df://host:port"]);

@@ -124,7 +124,9 @@ impl Client {
             let request = GetJobStatusParams { job_id: job.to_owned() };
             let answer = scheduler.get_job_status(request).await.map_err(unanswered)?.into_inner();
             match answer.status.and_then(|status| status.status) {
-                None => return Err(Failure::Lost("the scheduler was started anew and does not know the job".to_owned())),
+                None => {
+                    return Err(Failure::Lost("the scheduler was started anew and does not know the job".to_owned()));
+                }
                 Some(Status::Failed(failed)) if failed.error.contains("all executors were lost") => {
                     return Err(Failure::Lost(failed.error));
                 }
@@ -166,10 +168,8 @@ impl Client {
 
     async fn connect(&self) -> Result<SchedulerGrpcClient<Channel>, Failure> {
         let config = self.config.options().extensions.get::<BallistaConfig>().cloned().unwrap_or_default();
-        let endpoint = create_grpc_client_endpoint(
-            format!("http://{}", self.scheduler),
-            Some(&GrpcClientConfig::from(&config)),
-        );
+        let endpoint =
+            create_grpc_client_endpoint(format!("http://{}", self.scheduler), Some(&GrpcClientConfig::from(&config)));
         let absent = |error: &dyn std::fmt::Display| Failure::Absent(format!("does not answer ({error})"));
         let channel = endpoint.map_err(|error| absent(&error))?.connect().await.map_err(|error| absent(&error))?;
         let client = SchedulerGrpcClient::new(channel);

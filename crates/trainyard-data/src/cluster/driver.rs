@@ -131,7 +131,9 @@ fn host_and_port(address: &str) -> Result<String> {
         Some((Some(host), Some(port))) => Ok(format!("{host}:{port}")),
         _ => Err(Error::Config {
             setting: "cluster",
-            problem: format!("is `{address}`, but an address is written `df://host:port`, such as `df://localhost:50050`"),
+            problem: format!(
+                "is `{address}`, but an address is written `df://host:port`, such as `df://localhost:50050`"
+            ),
         }),
     }
 }
@@ -270,7 +272,8 @@ impl Patience {
             return Ok(self.pause);
         };
         if since.elapsed() > self.limit {
-            let problem = format!("{reason}, and has not for {limit} s; start it, or correct its address in `--cluster`");
+            let problem =
+                format!("{reason}, and has not for {limit} s; start it, or correct its address in `--cluster`");
             return Err(client.error(problem));
         }
         self.pause = (self.pause * 3 / 2).min(Duration::from_secs(2));

@@ -84,7 +84,8 @@ impl TableProvider for JobTable {
         }
         let schema = Arc::new(Schema::new(vec![Field::new("task", DataType::Utf8, false)]));
         let partition = |task: &Task| {
-            let task = serde_json::to_string(task).map_err(|error| of_task(crate::ordered::internal(error.to_string())))?;
+            let task =
+                serde_json::to_string(task).map_err(|error| of_task(crate::ordered::internal(error.to_string())))?;
             Ok(vec![RecordBatch::try_new(schema.clone(), vec![Arc::new(StringArray::from(vec![task]))])?])
         };
         let tasks = self.tasks.iter().map(partition).collect::<Result<Vec<_>>>()?;
@@ -170,9 +171,7 @@ fn run(job: &SharedJob, tasks: &RecordBatch, send: &dyn Fn(RecordBatch) -> bool)
     let tasks = tasks.ok_or_else(|| crate::ordered::internal("a job was given no tasks"))?;
     for task in tasks.iter().flatten() {
         let task: Task = serde_json::from_str(task).map_err(|error| crate::ordered::internal(error.to_string()))?;
-        job.job()?.run(&task.pieces, &mut |message| {
-            Ok(message.to_rows(task.number)?.into_iter().all(send))
-        })?;
+        job.job()?.run(&task.pieces, &mut |message| Ok(message.to_rows(task.number)?.into_iter().all(send)))?;
     }
     Ok(())
 }

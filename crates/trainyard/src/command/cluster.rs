@@ -73,8 +73,7 @@ impl Cluster {
 impl Scheduler {
     #[expect(clippy::print_stdout, reason = "tells scripts the address")]
     fn run(self) -> Result<()> {
-        let config =
-            SchedulerConfig { host: self.host, port: self.port, executor_timeout_secs: self.executor_timeout };
+        let config = SchedulerConfig { host: self.host, port: self.port, executor_timeout_secs: self.executor_timeout };
         run_scheduler(&config, |address| println!("scheduler at df://{address}"))?;
         Ok(())
     }
@@ -84,7 +83,10 @@ impl Executor {
     fn run(self) -> Result<()> {
         let address = self.scheduler.trim_start_matches("df://");
         let Some((host, Ok(port))) = address.rsplit_once(':').map(|(host, port)| (host, port.parse())) else {
-            bail!("`--scheduler {}` is no address; it is written `HOST:PORT`, such as `localhost:50050`", self.scheduler);
+            bail!(
+                "`--scheduler {}` is no address; it is written `HOST:PORT`, such as `localhost:50050`",
+                self.scheduler
+            );
         };
         let config = ExecutorConfig {
             scheduler: (host.to_owned(), port),
