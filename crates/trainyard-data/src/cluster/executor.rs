@@ -1,7 +1,7 @@
 //! The process that does tasks.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ballista_core::extension::SessionConfigExt;
@@ -46,8 +46,10 @@ pub fn run_executor(config: &ExecutorConfig) -> Result<()> {
             Some(folder.map_err(Error::io("create a directory in", std::env::temp_dir()))?)
         }
     };
-    let work_dir = config.work_dir.as_deref().or(scratch.as_ref().map(tempfile::TempDir::path)).map(PathBuf::from);
-    let process = ballista(config, work_dir.unwrap_or_default(), free_port(config)?);
+    let work_dir =
+        config.work_dir.as_deref().or(scratch.as_ref().map(tempfile::TempDir::path)).unwrap_or(Path::new("."));
+    let work_dir = std::path::absolute(work_dir).map_err(Error::io("find", work_dir))?;
+    let process = ballista(config, work_dir, free_port(config)?);
     let ended = runtime()?.block_on(start_executor_process(Arc::new(process)));
     ended.map_err(|error| Error::Cluster {
         scheduler: format!("{}:{}", config.scheduler.0, config.scheduler.1),

@@ -175,3 +175,91 @@ fn run(job: &SharedJob, tasks: &RecordBatch, send: &dyn Fn(RecordBatch) -> bool)
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use datafusion::datasource::provider_as_source;
+    use datafusion::logical_expr::LogicalPlanBuilder;
+    use datafusion::physical_plan::collect_partitioned;
+    use datafusion::prelude::SessionContext;
+    use datafusion_proto::bytes::{
+        logical_plan_from_bytes_with_extension_codec, logical_plan_to_bytes_with_extension_codec,
+        physical_plan_from_bytes_with_extension_codec, physical_plan_to_bytes_with_extension_codec,
+    };
+
+    use super::*;
+    use crate::cluster::codec::{Logical, Physical};
+    use crate::cluster::job::Work;
+    use crate::cluster::message::{Assembly, Message};
+    use crate::testing::{people, unfitted};
+
+    /// Sends a plan from client to scheduler and from there to executors, and runs it.
+    async fn travel_and_run(table: JobTable) -> Result<Vec<Vec<RecordBatch>>> {
+        let context = SessionContext::new();
+        let plan = LogicalPlanBuilder::scan("job", provider_as_source(Arc::new(table)), None)?.build()?;
+        let bytes = logical_plan_to_bytes_with_extension_codec(&plan, &Logical::default())?;
+        let plan = logical_plan_from_bytes_with_extension_codec(&bytes, &context.task_ctx(), &Logical::default())?;
+        let plan = context.state().create_physical_plan(&plan).await?;
+        let bytes = physical_plan_to_bytes_with_extension_codec(plan, &Physical::default())?;
+        let plan = physical_plan_from_bytes_with_extension_codec(&bytes, &context.task_ctx(), &Physical::default())?;
+        collect_partitioned(plan, context.task_ctx()).await
+    }
+
+    #[test]
+    fn tasks_find_together_what_a_local_pass_finds() {
+        let (folder, config) = people(150_000);
+        std::fs::copy(folder.path().join("people.csv"), folder.path().join("people-2.csv")).unwrap();
+        let config = crate::SourceConfig { path: folder.path().into(), ..config };
+        let (features, source) = unfitted(&config).unwrap();
+        let local = crate::fit(features.clone(), &source, 2, &|_| {}).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        let mut fitting = features.fit();
+        while let Some(round) = fitting.round().cloned() {
+            let source = source.select(&round.columns()).unwrap();
+            let task = |piece: Piece| Task { number: 7, pieces: vec![piece] };
+            let tasks: Vec<_> = source.pieces().unwrap().into_iter().map(task).collect();
+            assert_eq!(tasks.len(), 2);
+            let job = SharedJob::new(Job { source, work: Work::Fit(round.clone()) }.to_bytes().unwrap());
+            let found = runtime.block_on(travel_and_run(JobTable { job, tasks })).unwrap();
+            assert_eq!(found.len(), 2, "a partition a task");
+            let mut all = round.collector();
+            for rows in found.iter().flatten() {
+                for message in Assembly::new(7).take(rows).unwrap() {
+                    match message {
+                        Message::State(state) => all.merge(round.read(&state).unwrap()).unwrap(),
+                        Message::End { rows, skipped } => assert_eq!((rows, skipped), (150_000, 0)),
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+            fitting.absorb(all).unwrap();
+        }
+        assert_eq!(fitting.finish().unwrap().fingerprint(), local.fingerprint());
+    }
+
+    #[test]
+    fn a_job_of_another_version_is_refused_by_its_name() {
+        let (_folder, config) = people(10);
+        let (_, source) = unfitted(&config).unwrap();
+        let tasks = vec![Task { number: 0, pieces: source.pieces().unwrap() }];
+        let job = SharedJob::new(b"trainyard 9.9.9 job 1\nand more".to_vec());
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        let error = runtime.block_on(travel_and_run(JobTable { job, tasks })).unwrap_err().to_string();
+        assert!(error.contains("`trainyard 9.9.9 job 1`") && error.contains("one version"), "{error}");
+    }
+
+    #[test]
+    fn an_error_of_a_task_keeps_its_words() {
+        let (folder, config) = people(10);
+        let (features, source) = unfitted(&config).unwrap();
+        let round = features.fit().round().cloned().unwrap();
+        let tasks = vec![Task { number: 0, pieces: source.pieces().unwrap() }];
+        let job = SharedJob::new(Job { source, work: Work::Fit(round) }.to_bytes().unwrap());
+        let path = folder.path().join("people.csv");
+        std::fs::write(&path, "age,city,income,rich\nold,Bern,1,0\n").unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+        let error = runtime.block_on(travel_and_run(JobTable { job, tasks })).unwrap_err();
+        let told = crate::cluster::failure::told(&format!("{error:?}")).unwrap();
+        assert!(told.starts_with("line 2 of `") && told.contains("`old` is not a number"), "{told}");
+    }
+}
