@@ -3,10 +3,14 @@
 //! A [`Source`] is a set of files and the columns that are needed of them; a [`Scan`] is one pass over their rows. A raw
 //! column is of one of four types (see [`trainyard_features::ColumnType`]); null is a missing value.
 
+mod batches;
+mod columns;
 mod config;
 mod convert;
 mod csv;
+mod expand;
 mod files;
+mod location;
 mod parquet;
 mod plan;
 mod scan;
@@ -15,6 +19,7 @@ mod source;
 mod table;
 
 pub use config::{Format, OnError, PathSpec, SourceConfig};
+pub use location::{Location, ObjectUrl};
 pub use scan::Scan;
 pub use source::Source;
 
