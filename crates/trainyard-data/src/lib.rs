@@ -61,4 +61,4 @@ pub use error::{Error, Place, Result};
 pub use fit::fit;
 pub use loader::{Loader, LoaderConfig, LoaderState};
 pub use sink::{Sink, SinkFormat};
-pub use source::{Format, OnError, PathSpec, Piece, Scan, Source, SourceConfig};
+pub use source::{Format, Location, ObjectUrl, OnError, PathSpec, Piece, Scan, Source, SourceConfig};

@@ -114,7 +114,7 @@ impl Cluster {
 
     /// Runs a job over all pieces of its source, and gives the messages of its tasks in the order of the pieces.
     fn run(&self, job: &Job) -> Result<Background<Result<Message>>> {
-        let tasks = tasks(&job.source.pieces()?);
+        let tasks = tasks(job.source.pieces()?);
         let (client, patience) = (self.client.clone(), Patience::new(self.patience));
         let job = SharedJob::new(job.to_bytes()?);
         Ok(Background::spawn(DEPTH, move |sink| {

@@ -139,7 +139,7 @@ impl Job {
                 Work::Encode { features: FittedFeatures::from_json(features)?, split, layout }
             }
         };
-        Ok(Job { source: Source::of_description(head.source), work })
+        Ok(Job { source: Source::of_description(head.source)?, work })
     }
 }
 

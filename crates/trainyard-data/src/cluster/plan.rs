@@ -217,7 +217,7 @@ mod tests {
         while let Some(round) = fitting.round().cloned() {
             let source = source.select(&round.columns()).unwrap();
             let task = |piece: Piece| Task { number: 7, pieces: vec![piece] };
-            let tasks: Vec<_> = source.pieces().unwrap().into_iter().map(task).collect();
+            let tasks: Vec<_> = source.pieces().unwrap().iter().cloned().map(task).collect();
             assert_eq!(tasks.len(), 2);
             let job = SharedJob::new(Job { source, work: Work::Fit(round.clone()) }.to_bytes().unwrap());
             let found = runtime.block_on(travel_and_run(JobTable { job, tasks })).unwrap();
@@ -241,7 +241,7 @@ mod tests {
     fn a_job_of_another_version_is_refused_by_its_name() {
         let (_folder, config) = people(10);
         let (_, source) = unfitted(&config).unwrap();
-        let tasks = vec![Task { number: 0, pieces: source.pieces().unwrap() }];
+        let tasks = vec![Task { number: 0, pieces: source.pieces().unwrap().to_vec() }];
         let job = SharedJob::new(b"trainyard 9.9.9 job 1\nand more".to_vec());
         let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
         let error = runtime.block_on(travel_and_run(JobTable { job, tasks })).unwrap_err().to_string();
@@ -253,7 +253,7 @@ mod tests {
         let (folder, config) = people(10);
         let (features, source) = unfitted(&config).unwrap();
         let round = features.fit().round().cloned().unwrap();
-        let tasks = vec![Task { number: 0, pieces: source.pieces().unwrap() }];
+        let tasks = vec![Task { number: 0, pieces: source.pieces().unwrap().to_vec() }];
         let job = SharedJob::new(Job { source, work: Work::Fit(round) }.to_bytes().unwrap());
         let path = folder.path().join("people.csv");
         std::fs::write(&path, "age,city,income,rich\nold,Bern,1,0\n").unwrap();

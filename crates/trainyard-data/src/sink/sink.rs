@@ -124,7 +124,7 @@ fn check_types(path: &Path, schema: &Schema) -> Result<()> {
     match schema.fields().iter().find(|field| !is_supported(field.data_type())) {
         None => Ok(()),
         Some(field) => Err(Error::UnsupportedType {
-            path: path.to_owned(),
+            path: path.into(),
             column: field.name().clone(),
             data_type: field.data_type().to_string(),
         }),

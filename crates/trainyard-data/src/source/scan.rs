@@ -8,11 +8,11 @@ use arrow::compute::filter_record_batch;
 use arrow::record_batch::RecordBatch;
 
 use super::config::Format;
-use super::piece::Piece;
+use super::piece::{Decoded, Piece, PieceSink};
 use super::plan::{Part, Plan};
 use super::{csv, parquet};
 use crate::Result;
-use crate::background::Background;
+use crate::background::{Background, Sink};
 
 /// Batches that wait for their reader.
 const DEPTH: usize = 4;
@@ -29,13 +29,6 @@ pub struct Scan {
     place: (u64, u64),
 }
 
-/// Rows of one piece, by its number.
-#[derive(Debug)]
-struct Decoded {
-    piece: u64,
-    rows: RecordBatch,
-}
-
 impl Scan {
     /// Starts a pass over some pieces; all of the source if there are none given.
     pub(super) fn start(plan: Arc<Plan>, pieces: Option<Vec<Piece>>) -> Scan {
@@ -43,23 +36,7 @@ impl Scan {
         let part = plan.part;
         let count = Arc::clone(&skipped);
         let batches = Background::spawn(DEPTH, move |sink| {
-            let decode = |piece: &Piece| {
-                let send = |rows| sink.send(Ok(Decoded { piece: piece.number, rows }));
-                match plan.files.format {
-                    Format::Csv => csv::scan(&plan, piece, &count, &send),
-                    Format::Parquet => parquet::scan(&plan, piece, &count, &send),
-                }
-            };
-            let pieces = pieces.map_or_else(|| Piece::all(&plan.files), Ok);
-            let result = pieces.and_then(|pieces| {
-                for piece in &pieces {
-                    if !decode(piece)? {
-                        break;
-                    }
-                }
-                Ok(())
-            });
-            if let Err(error) = result {
+            if let Err(error) = decode(&plan, pieces.as_deref(), &count, &sink) {
                 // Who has dropped the scan does not want its error either.
                 let _ = sink.send(Err(error));
             }
@@ -106,4 +83,20 @@ impl Iterator for Scan {
             }
         }
     }
+}
+
+/// Sends the rows of the pieces, in order, to `sink`, until it wants no more.
+fn decode(plan: &Plan, pieces: Option<&[Piece]>, skipped: &AtomicU64, sink: &Sink<Result<Decoded>>) -> Result<()> {
+    let pieces = pieces.map_or_else(|| plan.files.pieces(), Ok)?;
+    for piece in pieces {
+        let (plan, sink) = (plan.of_piece(piece), PieceSink::new(piece, sink));
+        match plan.files.format {
+            Format::Csv => csv::scan(&plan, skipped, &sink)?,
+            Format::Parquet => parquet::scan(&plan, skipped, &sink)?,
+        }
+        if !sink.is_open() {
+            break;
+        }
+    }
+    Ok(())
 }

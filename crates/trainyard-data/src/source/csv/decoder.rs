@@ -1,6 +1,5 @@
 //! Rows to record batches.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,50 +13,51 @@ use super::file::CsvFile;
 use super::records::Record;
 use super::value::{Evidence, Rules};
 use crate::error::{Error, Place, Result, in_words, shortened};
+use crate::source::columns::position;
 use crate::source::config::{OnError, SourceConfig};
-use crate::source::piece::Piece;
-use crate::source::plan::{BATCH_ROWS, Plan, position};
+use crate::source::files::Files;
+use crate::source::piece::PieceSink;
+use crate::source::plan::{BATCH_ROWS, Plan};
 
 /// Bytes of text after which a batch is handed over before it is full, so that long texts do not fill the memory.
 const BATCH_TEXT_BYTES: usize = 32 << 20;
 
-/// Hands the rows of a piece, in order, to `sink`, until it wants no more; says whether it still does.
-pub(in crate::source) fn scan(
-    plan: &Plan,
-    piece: &Piece,
-    skipped: &AtomicU64,
-    sink: &dyn Fn(RecordBatch) -> bool,
-) -> Result<bool> {
-    // A batch without rows is one whose rows were all skipped.
-    let send = |batch: RecordBatch| batch.num_rows() == 0 || sink(batch);
+/// Sends the rows of all files, in order, to `sink`, until it wants no more.
+pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &PieceSink) -> Result<()> {
     let mut decoder = Decoder::new(plan, skipped);
-    for path in piece.paths(&plan.files) {
-        let mut file = CsvFile::open(path, &plan.config)?;
+    for path in &plan.files.locations {
+        let mut file = CsvFile::open(path, plan.files.open(path)?, &plan.config)?;
         decoder.enter(&file)?;
         while decoder.read_row(&mut file)? {
-            if decoder.is_full() && !send(decoder.finish()?) {
-                return Ok(false);
+            if decoder.is_full() && !send(decoder.finish()?, sink) {
+                return Ok(());
             }
         }
     }
-    Ok(send(decoder.finish()?))
+    send(decoder.finish()?, sink);
+    Ok(())
+}
+
+/// Hands over a batch unless all its rows were skipped, and says whether more are wanted.
+fn send(batch: RecordBatch, sink: &PieceSink) -> bool {
+    batch.num_rows() == 0 || sink.send(Ok(batch))
 }
 
 /// What the first `limit` rows of the files tell about the columns `names`.
 pub(in crate::source) fn infer(
     config: &SourceConfig,
-    paths: &[PathBuf],
+    files: &Files,
     names: &[&str],
     limit: usize,
 ) -> Result<Vec<Evidence>> {
     let rules = Rules::new(config);
     let mut evidence = vec![Evidence::default(); names.len()];
     let mut rows = 0;
-    for path in paths {
+    for path in &files.locations {
         if rows == limit {
             break;
         }
-        let mut file = CsvFile::open(path, config)?;
+        let mut file = CsvFile::open(path, files.open(path)?, config)?;
         let positions = names.iter().map(|name| position(&file.names, name, path)).collect::<Result<Vec<_>>>()?;
         while rows < limit {
             match file.advance() {
