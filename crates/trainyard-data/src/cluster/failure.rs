@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use datafusion::error::DataFusionError;
+use datafusion::parquet::errors::ParquetError;
 
 use crate::error::Error;
 
@@ -27,14 +28,12 @@ pub(super) fn told(text: &str) -> Option<String> {
 }
 
 fn message(error: &Error) -> String {
-    if is_absent(error) {
-        return format!("{error}, on a machine of the cluster; its files must have the same paths on all machines");
+    match error {
+        Error::Io { source, .. } if source.kind() == ErrorKind::NotFound => {
+            format!("{error}, on a machine of the cluster; its files must have the same paths on all machines")
+        }
+        error => error.to_string(),
     }
-    error.to_string()
-}
-
-fn is_absent(error: &Error) -> bool {
-    matches!(error, Error::Io { source, .. } if source.kind() == ErrorKind::NotFound)
 }
 
 /// Whether another try may succeed: on the same machine later, or on another.
@@ -44,8 +43,19 @@ fn may_pass(error: &Error) -> bool {
         Error::Io { source, .. } => {
             !matches!(source.kind(), NotFound | PermissionDenied | IsADirectory | InvalidData | Unsupported)
         }
+        Error::Store { source, .. } => is_passing(source),
+        // What the reader of a file was refused by the store.
+        Error::Parquet { source, .. } => match &**source {
+            ParquetError::External(source) => source.downcast_ref().is_none_or(is_passing),
+            _ => false,
+        },
         _ => false,
     }
+}
+
+fn is_passing(error: &object_store::Error) -> bool {
+    use object_store::Error::{Generic, JoinError};
+    matches!(error, Generic { .. } | JoinError { .. })
 }
 
 #[cfg(test)]
