@@ -3,9 +3,12 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use ballista_core::extension::SessionConfigExt;
+use ballista_core::ids::new_instance_id;
 use ballista_scheduler::cluster::BallistaCluster;
 use ballista_scheduler::scheduler_process::{create_scheduler, start_grpc_service_with_listener};
+use ballista_scheduler::scheduler_server::JobIdGenerator;
 use datafusion::prelude::SessionConfig;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 
@@ -90,6 +93,18 @@ fn ballista(config: &SchedulerConfig, port: u16) -> ballista_scheduler::config::
         override_config_producer: Some(Arc::new(SessionConfig::new_with_ballista)),
         override_logical_codec: Some(Arc::new(Logical::default())),
         override_physical_codec: Some(Arc::new(Physical::default())),
+        job_id_generator: Some(Arc::new(Names)),
         ..Default::default()
+    }
+}
+
+/// Names for jobs that no scheduler before has given: what an executor reports of a job of one that died must not be taken for
+/// a job of the next.
+struct Names;
+
+#[async_trait]
+impl JobIdGenerator for Names {
+    async fn next_id(&self) -> String {
+        new_instance_id()
     }
 }
