@@ -10,13 +10,17 @@ mod convert;
 mod csv;
 mod expand;
 mod files;
+mod ipc;
+mod json;
 mod location;
 mod parquet;
 mod plan;
+mod records;
 mod scan;
 #[expect(clippy::module_inception, reason = "a file carries the name of its type")]
 mod source;
 mod table;
+mod tfrecord;
 
 pub use config::{Format, OnError, PathSpec, SourceConfig};
 pub use location::{Location, ObjectUrl};
@@ -25,3 +29,4 @@ pub use source::Source;
 
 pub(crate) use config::config;
 pub(crate) use plan::BATCH_ROWS;
+pub(crate) use tfrecord::{Feature, Writer as TfRecordWriter};

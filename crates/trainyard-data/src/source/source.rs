@@ -13,12 +13,15 @@ use super::files::Files;
 use super::location::{Location, Stores};
 use super::plan::{Part, Plan};
 use super::scan::Scan;
-use super::{csv, parquet};
+use super::{csv, ipc, parquet, records};
 use crate::error::{Error, Result, listed};
 use crate::ordered::internal;
 
 /// Rows that tell the types of a CSV file's columns.
 const INFERENCE_ROWS: usize = 10_000;
+
+/// Rows of each further file that are compared with those of the first, where rows name their columns themselves.
+const COMPARED_ROWS: usize = 100;
 
 /// Files as a table: the columns that are needed, and any number of passes over their rows.
 ///
@@ -112,6 +115,11 @@ impl Source {
     /// The files in the order in which they are read.
     pub fn files(&self) -> &[Location] {
         &self.plan.files.locations
+    }
+
+    /// How the files are written.
+    pub fn format(&self) -> Format {
+        self.plan.files.format
     }
 
     /// The bytes of one of the files, unpacked if it is packed.
@@ -236,17 +244,27 @@ fn known_columns(config: &SourceConfig, files: &Files, needed: &[Needed]) -> Res
     let is_open = |name: &str| needed.is_empty() || needed.contains(&(name, None));
     let decides = |name: &str| is_open(name) && !config.types.contains_key(name);
     let (first, others) = files.locations.split_first().ok_or_else(|| internal("a source without files"))?;
-    let mut known = file_columns(config, files, first, &names)?;
+    let mut known = file_columns(config, files, first, (&names, INFERENCE_ROWS))?;
+    // Where rows name their columns themselves, few rows of a file may lack some of them.
+    let names = if files.format.names_columns_once() { names } else { Vec::new() };
     for location in others {
-        let columns = file_columns(config, files, location, &names).map_err(|error| compared(error, first))?;
-        merge(&mut known, first, (location, columns), decides)?;
+        let columns = file_columns(config, files, location, (&names, COMPARED_ROWS));
+        let columns = columns.map_err(|error| compared(error, first))?;
+        merge(&mut known, first, (location, columns), files.format == Format::JsonLines, decides)?;
     }
     Ok(known)
 }
 
-fn file_columns(config: &SourceConfig, files: &Files, location: &Location, needed: &[&str]) -> Result<Vec<RawColumn>> {
+fn file_columns(
+    config: &SourceConfig,
+    files: &Files,
+    location: &Location,
+    (needed, rows): (&[&str], usize),
+) -> Result<Vec<RawColumn>> {
     match files.format {
         Format::Parquet => parquet::columns(files, location, needed),
+        Format::Arrow => ipc::columns(files, location, needed),
+        Format::JsonLines | Format::TfRecord => records::columns(config, files, location, (needed, rows)),
         Format::Csv => {
             let names = CsvFile::open(location, files.open(location)?, config)?.names;
             needed.iter().try_for_each(|name| position(&names, name, location).map(drop))?;

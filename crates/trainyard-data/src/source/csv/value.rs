@@ -20,12 +20,12 @@ impl Rules {
     }
 
     /// The field as text columns see it, or `None` when it is missing.
-    pub(super) fn text<'a>(&self, field: &'a [u8]) -> Option<&'a [u8]> {
+    pub(in crate::source) fn text<'a>(&self, field: &'a [u8]) -> Option<&'a [u8]> {
         self.present(if self.trim { field.trim_ascii() } else { field })
     }
 
     /// The field as number and truth columns see it, without the white space around it.
-    pub(super) fn word<'a>(&self, field: &'a [u8]) -> Option<&'a [u8]> {
+    pub(in crate::source) fn word<'a>(&self, field: &'a [u8]) -> Option<&'a [u8]> {
         self.present(field.trim_ascii())
     }
 
@@ -36,17 +36,17 @@ impl Rules {
 }
 
 /// A decimal number, also `1e-3`, `inf` and `nan`.
-pub(super) fn float(word: &[u8]) -> Option<f64> {
+pub(in crate::source) fn float(word: &[u8]) -> Option<f64> {
     std::str::from_utf8(word).ok()?.parse().ok()
 }
 
 /// A whole number of 64 bits.
-pub(super) fn int(word: &[u8]) -> Option<i64> {
+pub(in crate::source) fn int(word: &[u8]) -> Option<i64> {
     std::str::from_utf8(word).ok()?.parse().ok()
 }
 
 /// `true` or `false` in any case, or `1` or `0`.
-pub(super) fn boolean(word: &[u8]) -> Option<bool> {
+pub(in crate::source) fn boolean(word: &[u8]) -> Option<bool> {
     match word {
         b"1" => Some(true),
         b"0" => Some(false),
