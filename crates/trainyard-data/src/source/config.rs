@@ -189,11 +189,6 @@ impl Format {
         Self::ALL.map(|format| format!("\"{}\"", format.name())).join(", ")
     }
 
-    /// Whether a file names its columns once, and not in each row again.
-    pub(super) fn names_columns_once(self) -> bool {
-        !matches!(self, Format::JsonLines | Format::TfRecord)
-    }
-
     /// Whether the file may be packed as a whole; the others pack their columns.
     pub(super) fn may_be_packed(self) -> bool {
         !matches!(self, Format::Parquet | Format::Arrow)

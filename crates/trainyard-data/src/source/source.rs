@@ -243,15 +243,20 @@ fn known_columns(config: &SourceConfig, files: &Files, needed: &[Needed]) -> Res
     let names: Vec<&str> = needed.iter().map(|(name, _)| *name).collect();
     let is_open = |name: &str| needed.is_empty() || needed.contains(&(name, None));
     let decides = |name: &str| is_open(name) && !config.types.contains_key(name);
-    let (first, others) = files.locations.split_first().ok_or_else(|| internal("a source without files"))?;
-    let mut known = file_columns(config, files, first, (&names, INFERENCE_ROWS))?;
-    // Where rows name their columns themselves, few rows of a file may lack some of them.
-    let names = if files.format.names_columns_once() { names } else { Vec::new() };
-    for location in others {
-        let columns = file_columns(config, files, location, (&names, COMPARED_ROWS));
+    let mut first = files.locations.first().ok_or_else(|| internal("a source without files"))?;
+    let mut known = Vec::new();
+    for location in &files.locations {
+        let rows = if known.is_empty() { INFERENCE_ROWS } else { COMPARED_ROWS };
+        let columns = file_columns(config, files, location, (&names, rows));
+        if known.is_empty() {
+            (known, first) = (columns?, location);
+            continue;
+        }
         let columns = columns.map_err(|error| compared(error, first))?;
         merge(&mut known, first, (location, columns), files.format == Format::JsonLines, decides)?;
     }
+    let all: Vec<String> = known.iter().map(|column| column.name.clone()).collect();
+    names.iter().try_for_each(|name| position(&all, name, first).map(drop))?;
     Ok(known)
 }
 

@@ -6,14 +6,14 @@ use trainyard_features::ColumnType;
 
 use super::{Cell, Visitor, bad_record, open};
 use crate::error::{Error, Result};
-use crate::source::columns::{RawColumn, position};
+use crate::source::columns::RawColumn;
 use crate::source::config::{OnError, SourceConfig};
 use crate::source::csv::{float, int};
 use crate::source::files::Files;
 use crate::source::location::Location;
 
 /// The columns that the first `limit` records of a file have, in the order in which they come up, and those whose types are
-/// configured, after a check that those of `needed` are among them.
+/// configured, after a check that columns can hold those of `needed`.
 pub(in crate::source) fn columns(
     config: &SourceConfig,
     files: &Files,
@@ -32,7 +32,9 @@ pub(in crate::source) fn columns(
             _ => {}
         }
     }
-    config.types.keys().for_each(|name| drop(columns.find(name)));
+    if records > 0 {
+        config.types.keys().for_each(|name| drop(columns.find(name)));
+    }
     columns.check(needed, location)
 }
 
@@ -60,8 +62,6 @@ impl Visitor for Columns {
 
 impl Columns {
     fn check(self, needed: &[&str], location: &Location) -> Result<Vec<RawColumn>> {
-        let names: Vec<String> = self.seen.iter().map(|(name, _)| name.clone()).collect();
-        needed.iter().try_for_each(|name| position(&names, name, location).map(drop))?;
         let mut columns = Vec::new();
         for (name, evidence) in self.seen {
             match evidence.column_type() {

@@ -86,7 +86,7 @@ fn message(number: u64, bytes: &[u8], output: &mut Vec<u8>) {
     output.extend_from_slice(bytes);
 }
 
-fn write_record(output: &mut impl Write, data: &[u8]) -> io::Result<()> {
+pub(super) fn write_record(output: &mut impl Write, data: &[u8]) -> io::Result<()> {
     let length = (data.len() as u64).to_le_bytes();
     output.write_all(&length)?;
     output.write_all(&masked(&length).to_le_bytes())?;
