@@ -60,7 +60,17 @@ impl Source {
     /// When there is no file, a column is missing or named twice, a setting is impossible, or the two types of a column,
     /// needed and configured, contradict each other.
     pub fn open(config: &SourceConfig, needed: &[(&str, Option<ColumnType>)]) -> Result<Source> {
-        let files = find(config)?;
+        Self::open_in(Stores::from_environment(), config, needed)
+    }
+
+    /// Opens a source whose remote files lie in these stores.
+    pub(super) fn open_in(
+        stores: Stores,
+        config: &SourceConfig,
+        needed: &[(&str, Option<ColumnType>)],
+    ) -> Result<Source> {
+        config.check()?;
+        let files = Files::find(config, stores)?;
         let needed = unique(needed)?;
         let known = known_columns(config, &files, &needed)?;
         Self::with_types(config, files, known, &needed)
@@ -72,7 +82,8 @@ impl Source {
     ///
     /// As [`Source::open`].
     pub fn open_all(config: &SourceConfig) -> Result<Source> {
-        let files = find(config)?;
+        config.check()?;
+        let files = Files::find(config, Stores::from_environment())?;
         let known = known_columns(config, &files, &[])?;
         let names: Vec<String> =
             known.iter().map(|column| column.name.clone()).filter(|name| !name.is_empty()).collect();
@@ -202,11 +213,6 @@ impl Source {
 
 /// A column and the type that is asked for.
 type Needed<'a> = (&'a str, Option<ColumnType>);
-
-fn find(config: &SourceConfig) -> Result<Files> {
-    config.check()?;
-    Files::find(config, Stores::from_environment())
-}
 
 /// The columns without repetition; a type that is given with one mention counts for all.
 fn unique<'a>(needed: &[Needed<'a>]) -> Result<Vec<Needed<'a>>> {

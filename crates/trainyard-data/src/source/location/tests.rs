@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::servers::{Fault, S3, Web, line_to, stores};
 use super::{Location, Stores};
-use crate::Result;
+use crate::{PathSpec, Result, Source, SourceConfig};
 
 /// Bytes without a pattern that a wrong order would keep.
 fn noise(n: usize) -> Vec<u8> {
@@ -145,4 +145,66 @@ async fn stores_can_be_used_and_dropped_inside_another_runtime() {
     let server = tokio::task::spawn_blocking(|| S3::with(&[("a", b"x")])).await.unwrap();
     assert_eq!(read(&server.stores(), "s3://b/a").unwrap(), b"x");
     tokio::task::spawn_blocking(|| drop(server)).await.unwrap();
+}
+
+fn source(server: &S3, path: &[&str]) -> Result<Source> {
+    let path = PathSpec::Many(path.iter().map(|path| (*path).to_owned()).collect());
+    let config = SourceConfig { path, ..SourceConfig::default() };
+    Source::open_in(server.stores(), &config, &[("a", None)])
+}
+
+#[track_caller]
+fn check_found(server: &S3, path: &[&str], expected: &[&str]) {
+    let source = source(server, path).unwrap();
+    let found: Vec<_> = source.files().iter().map(ToString::to_string).collect();
+    let expected: Vec<_> = expected.iter().map(|key| format!("s3://b/{key}")).collect();
+    assert_eq!(found, expected);
+    assert_eq!(crate::testing::rows(&source).unwrap().len(), expected.len());
+}
+
+#[test]
+fn objects_are_found_by_prefix_and_pattern() {
+    let csv = b"a\n1\n";
+    let keys = ["d/b.csv", "d/a.csv", "d/in/c.csv", "d/_SUCCESS.csv", "d/x.md", "e[1].csv", "day 1/p%20-1.csv"];
+    let server = S3::with(&keys.map(|key| (key, &csv[..])));
+    check_found(&server, &["s3://b/d/"], &["d/a.csv", "d/b.csv"]);
+    check_found(&server, &["s3://b/d"], &["d/a.csv", "d/b.csv"]);
+    check_found(&server, &["s3://b"], &["e[1].csv"]);
+    check_found(&server, &["s3://b/d/*.csv"], &["d/_SUCCESS.csv", "d/a.csv", "d/b.csv"]);
+    check_found(&server, &["s3://b/d/**/[bc].csv"], &["d/b.csv", "d/in/c.csv"]);
+    check_found(&server, &["s3://b/e[1].csv", "s3://b/d/b.csv", "s3://b/d/?.csv"], &["e[1].csv", "d/b.csv", "d/a.csv"]);
+    check_found(&server, &["s3://b/day 1/p%20-1.csv"], &["day 1/p%20-1.csv"]);
+}
+
+#[test]
+fn objects_that_are_not_found_are_named() {
+    let server = S3::with(&[("d/x.md", b"x")]);
+    for (path, problem) in [
+        ("s3://b/a.csv", "`s3://b/a.csv` does not exist"),
+        ("s3://b/a*.csv", "`s3://b/a*.csv` matches no object"),
+        ("s3://b/d", "is a directory without files named `.csv`"),
+        ("s3://none/*.csv", "cannot"),
+        ("http://localhost/*.csv", "a web server cannot be asked which ones it has"),
+    ] {
+        let error = source(&server, &[path]).unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+}
+
+#[test]
+fn an_object_that_changes_changes_the_fingerprint() {
+    let server = S3::with(&[("a.csv", b"a\n1\n")]);
+    let before = source(&server, &["s3://b/a.csv"]).unwrap().fingerprint().unwrap();
+    assert_eq!(source(&server, &["s3://b/a.csv"]).unwrap().fingerprint().unwrap(), before);
+    server.put("a.csv", b"a\n2\n");
+    assert_ne!(source(&server, &["s3://b/a.csv"]).unwrap().fingerprint().unwrap(), before);
+}
+
+#[test]
+fn a_scan_names_the_object_and_the_line() {
+    let server =
+        S3::with(&[("a.csv", b"a\n1\n"), ("b.csv", &[&b"a\n"[..], &b"1\n".repeat(20_000), b"x,y\n"].concat())]);
+    let source = source(&server, &["s3://b/a.csv", "s3://b/b.csv"]).unwrap();
+    let error = crate::testing::rows(&source).unwrap_err().to_string();
+    assert!(error.starts_with("line 20002 of `s3://b/b.csv` has 2 fields"), "{error}");
 }
