@@ -94,17 +94,17 @@ impl Source {
     fn with_types(config: &SourceConfig, files: Files, known: Vec<RawColumn>, needed: &[Needed]) -> Result<Source> {
         let names: Vec<String> = known.iter().map(|column| column.name.clone()).collect();
         config.types.keys().try_for_each(|name| position(&names, name, &files.locations[0]).map(drop))?;
-        let known = |name| known.iter().find(|column| column.name == name);
+        let known = |name: &str| known.iter().find(|column| column.name == name);
         let mut types = needed.iter().map(|need| declared_type(config, need)).collect::<Result<Vec<_>>>()?;
         for ((name, _), declared) in needed.iter().zip(&mut types) {
-            *declared = declared.or(known(*name).and_then(|known| known.column_type));
+            *declared = declared.or(known(name).and_then(|known| known.column_type));
         }
         if files.format == Format::Csv {
             infer_types(config, &files, needed, &mut types)?;
         }
         let field = |((name, _), column_type): (&Needed, Option<ColumnType>)| {
             let column_type = column_type.unwrap_or(ColumnType::Text);
-            let is_list = known(*name).is_some_and(|known| known.is_list);
+            let is_list = known(name).is_some_and(|known| known.is_list);
             let data_type = if is_list { list_type() } else { arrow_type(column_type) };
             match (is_list, column_type) {
                 (true, ColumnType::Float | ColumnType::Int | ColumnType::Bool) => config_error(

@@ -1,6 +1,6 @@
 //! How files are written, as far as their first lines tell.
 
-use crate::{Error, Result};
+use crate::Result;
 use std::io::Read;
 use trainyard_data::{Format, Location, Source, SourceConfig};
 use trainyard_features::ColumnType;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::BooleanArray;
 use arrow::compute::filter_record_batch;
-use arrow::record_batch::RecordBatch;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use trainyard_features::{ColumnType, Field};
 
 use super::column::Column;
@@ -119,7 +119,8 @@ impl<'a> Rows<'a> {
     /// The rows so far that are good, as a batch.
     fn finish(&mut self) -> Result<RecordBatch> {
         let columns = self.columns.iter_mut().map(Column::finish).collect();
-        let batch = RecordBatch::try_new(Arc::clone(&self.plan.arrow), columns)?;
+        let options = RecordBatchOptions::new().with_row_count(Some(self.keep.len()));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.plan.arrow), columns, &options)?;
         let keep = BooleanArray::from(std::mem::take(&mut self.keep));
         if keep.true_count() == batch.num_rows() {
             return Ok(batch);
