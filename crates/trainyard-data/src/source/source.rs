@@ -15,11 +15,13 @@ use super::plan::{Part, Plan};
 use super::scan::Scan;
 use super::{csv, ipc, parquet, records};
 use crate::error::{Error, Result, listed};
-use crate::ordered::internal;
+use crate::ordered::map_in_order;
 
 /// Rows that tell the types of a CSV file's columns.
 const INFERENCE_ROWS: usize = 10_000;
 
+/// Files that are looked at at once: they may be far away.
+const LOOKS: usize = 8;
 /// Rows of each further file that are compared with those of the first, where rows name their columns themselves.
 const COMPARED_ROWS: usize = 100;
 
@@ -249,18 +251,21 @@ fn known_columns(config: &SourceConfig, files: &Files, needed: &[Needed]) -> Res
     let names: Vec<&str> = needed.iter().map(|(name, _)| *name).collect();
     let is_open = |name: &str| needed.is_empty() || needed.contains(&(name, None));
     let decides = |name: &str| is_open(name) && !config.types.contains_key(name);
-    let mut first = files.locations.first().ok_or_else(|| internal("a source without files"))?;
-    let mut known = Vec::new();
-    for location in &files.locations {
-        let rows = if known.is_empty() { INFERENCE_ROWS } else { COMPARED_ROWS };
-        let columns = file_columns(config, files, location, (&names, rows));
-        if known.is_empty() {
-            (known, first) = (columns?, location);
-            continue;
+    let mut locations = files.locations.iter();
+    let (mut known, mut first) = (Vec::new(), &files.locations[0]);
+    // A file of records may have none, and then tells no columns.
+    for location in locations.by_ref() {
+        (known, first) = (file_columns(config, files, location, (&names, INFERENCE_ROWS))?, location);
+        if !known.is_empty() {
+            break;
         }
-        let columns = columns.map_err(|error| compared(error, first))?;
-        merge(&mut known, first, (location, columns), files.format == Format::JsonLines, decides)?;
     }
+    let look = |location| match file_columns(config, files, location, (&names, COMPARED_ROWS)) {
+        Ok(columns) => Ok((location, columns)),
+        Err(error) => Err(compared(error, first)),
+    };
+    let add = |other| merge(&mut known, first, other, files.format == Format::JsonLines, decides).map(|()| true);
+    map_in_order(locations.map(Ok), LOOKS, look, add)?;
     let all: Vec<String> = known.iter().map(|column| column.name.clone()).collect();
     names.iter().try_for_each(|name| position(&all, name, first).map(drop))?;
     Ok(known)

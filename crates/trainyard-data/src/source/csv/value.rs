@@ -35,9 +35,11 @@ impl Rules {
     }
 }
 
-/// A decimal number, also `1e-3`, `inf` and `nan`.
+/// A decimal number that 64 bits hold, also `1e-3`, `inf` and `nan`.
 pub(in crate::source) fn float(word: &[u8]) -> Option<f64> {
-    std::str::from_utf8(word).ok()?.parse().ok()
+    let value: f64 = std::str::from_utf8(word).ok()?.parse().ok()?;
+    // Digits that are out of range are read as infinite, which only `inf` is.
+    (value.is_finite() || !word.iter().any(u8::is_ascii_digit)).then_some(value)
 }
 
 /// A whole number of 64 bits.
