@@ -16,6 +16,10 @@ pub enum Place {
     Line(u64),
     /// A row of a file that has no lines, counted from 1.
     Row(u64),
+    /// A record of a file of records, counted from 1.
+    Record(u64),
+    /// A batch of rows of an Arrow file, counted from 1.
+    Batch(u64),
 }
 
 impl fmt::Display for Place {
@@ -23,6 +27,8 @@ impl fmt::Display for Place {
         match self {
             Place::Line(number) => write!(f, "line {number}"),
             Place::Row(number) => write!(f, "row {number}"),
+            Place::Record(number) => write!(f, "record {number}"),
+            Place::Batch(number) => write!(f, "batch {number}"),
         }
     }
 }
@@ -161,6 +167,26 @@ pub enum Error {
         /// How to fix it.
         hint: String,
     },
+    /// A record that is whole, but not what its format asks for.
+    #[error("{place} of `{path}` {problem}; correct it, or set `on_error = \"skip\"` to leave such rows out")]
+    Record {
+        /// The file.
+        path: Location,
+        /// The record.
+        place: Place,
+        /// What is wrong with it.
+        problem: Box<str>,
+    },
+    /// A file that is not whole, so that nothing behind the place can be read.
+    #[error("{place} of `{path}` {problem}")]
+    DamagedFile {
+        /// The file.
+        path: Location,
+        /// Where it breaks.
+        place: Place,
+        /// What does not fit.
+        problem: String,
+    },
     /// A value that is not of its column's type.
     #[error("{place} of `{path}`, column `{column}`: `{text}` is not {expected}; {hint}")]
     Value {
@@ -274,7 +300,7 @@ impl Error {
 
     /// Whether the error is about one row, so that `on_error = "skip"` may pass over it.
     pub(crate) fn concerns_one_row(&self) -> bool {
-        matches!(self, Error::Ragged { .. } | Error::Value { .. })
+        matches!(self, Error::Ragged { .. } | Error::Value { .. } | Error::Record { .. })
     }
 }
 

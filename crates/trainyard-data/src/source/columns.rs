@@ -63,16 +63,22 @@ pub(super) fn raw_columns(schema: &Schema, needed: &[&str], location: &Location)
 /// # Errors
 ///
 /// When a column that `decides` on its type is of one type there and of another here, since the rows of both are read alike.
+/// Where numbers are `written`, some have no fraction and others do.
 pub(super) fn merge(
     known: &mut [RawColumn],
     first: &Location,
     (location, columns): (&Location, Vec<RawColumn>),
+    written: bool,
     decides: impl Fn(&str) -> bool,
 ) -> Result<()> {
     for column in columns {
         let Some(known) = known.iter_mut().find(|known| known.name == column.name) else { continue };
         match (kind(known), kind(&column)) {
             (None, _) => *known = column,
+            (Some("`int`" | "`float`"), Some("`int`" | "`float`")) if written => {
+                let is_float = [&*known, &column].iter().any(|column| column.column_type == Some(ColumnType::Float));
+                known.column_type = Some(if is_float { ColumnType::Float } else { ColumnType::Int });
+            }
             (Some(a), Some(b)) if a != b && decides(&column.name) => {
                 let (first, path) = (first.clone(), location.clone());
                 return Err(Error::MixedTypes { column: column.name, first, first_type: a, path, other_type: b });

@@ -64,7 +64,7 @@ impl Default for SourceConfig {
 impl SourceConfig {
     /// Refuses settings that contradict each other or that no file can have.
     pub(super) fn check(&self) -> Result<()> {
-        if !self.header && self.columns.is_empty() && self.format != Some(Format::Parquet) {
+        if !self.header && self.columns.is_empty() && matches!(self.format, None | Some(Format::Csv)) {
             return config("columns", "is empty and `header` is false; name the columns of the file");
         }
         if self.header && !self.columns.is_empty() {
@@ -146,32 +146,52 @@ impl std::fmt::Display for PathSpec {
 pub enum Format {
     /// Text with delimiters; RFC 4180 and its usual deviations.
     Csv,
+    /// A JSON object per line.
+    #[serde(rename = "jsonl")]
+    JsonLines,
     /// Apache Parquet.
     Parquet,
+    /// Apache Arrow IPC, as a file or as a stream.
+    Arrow,
+    /// TFRecord of `tf.train.Example`.
+    TfRecord,
 }
 
 impl Format {
-    pub(super) const ALL: [Format; 2] = [Format::Csv, Format::Parquet];
+    /// All formats.
+    pub(super) const ALL: [Format; 5] =
+        [Format::Csv, Format::JsonLines, Format::Parquet, Format::Arrow, Format::TfRecord];
 
     /// The extensions by which files are recognised.
     pub(super) fn extensions(self) -> &'static [&'static str] {
         match self {
             Format::Csv => &["csv", "tsv", "tab", "txt", "data"],
+            Format::JsonLines => &["jsonl", "ndjson", "json"],
             Format::Parquet => &["parquet", "pq"],
+            Format::Arrow => &["arrow", "arrows", "feather"],
+            Format::TfRecord => &["tfrecord", "tfrecords"],
         }
     }
 
     /// The name of the format in a spec.
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Format::Csv => "csv",
+            Format::JsonLines => "jsonl",
             Format::Parquet => "parquet",
+            Format::Arrow => "arrow",
+            Format::TfRecord => "tfrecord",
         }
     }
 
     /// The names of all formats, for messages.
     pub(super) fn names() -> String {
         Self::ALL.map(|format| format!("\"{}\"", format.name())).join(", ")
+    }
+
+    /// Whether the file may be packed as a whole; the others pack their columns.
+    pub(super) fn may_be_packed(self) -> bool {
+        !matches!(self, Format::Parquet | Format::Arrow)
     }
 
     /// The format that a file's name tells.

@@ -34,6 +34,7 @@ impl Files {
         let mut seen = BTreeSet::new();
         locations.retain(|location| seen.insert(location.clone()));
         let format = common_format(&locations, config.format)?;
+        refuse_packed(&locations, format)?;
         Ok(Files::new(format, locations, stores))
     }
 
@@ -54,6 +55,17 @@ impl Files {
     /// Size and version of each file.
     pub(super) fn stats(&self) -> Result<Vec<Stat>> {
         self.stores.stats(&self.locations)
+    }
+}
+
+/// Formats that pack their columns are read from the middle, which a file that is packed as a whole does not allow.
+fn refuse_packed(locations: &[Location], format: Format) -> Result<()> {
+    match locations.iter().find(|location| location.is_packed() && !format.may_be_packed()) {
+        None => Ok(()),
+        Some(packed) => {
+            let name = format.name();
+            config("path", format!("names the packed file `{packed}`, which \"{name}\" files must not be; unpack it"))
+        }
     }
 }
 
@@ -160,6 +172,7 @@ mod tests {
         let format = |name| find(&folder(&[name]), &[name]).unwrap().format;
         assert_eq!((format("a.PARQUET"), format("a.tsv.GZ")), (Format::Parquet, Format::Csv));
         check_error(&["a.csv", "a.parquet"], &["a.csv", "a.parquet"], "several formats");
-        check_error(&["a.xls"], &["a.xls"], "set `format`");
+        check_error(&["a.xls"], &["a.xls"], "set `format` to one of \"csv\", \"jsonl\"");
+        check_error(&["a.parquet.gz"], &["a.parquet.gz"], "which \"parquet\" files must not be; unpack it");
     }
 }

@@ -10,14 +10,18 @@ mod convert;
 mod csv;
 mod expand;
 mod files;
+mod ipc;
+mod json;
 mod location;
 mod parquet;
 mod piece;
 mod plan;
+mod records;
 mod scan;
 #[expect(clippy::module_inception, reason = "a file carries the name of its type")]
 mod source;
 mod table;
+mod tfrecord;
 
 pub use config::{Format, OnError, PathSpec, SourceConfig};
 pub use location::{Location, ObjectUrl};
@@ -29,3 +33,4 @@ pub(crate) use config::config;
 pub(crate) use plan::BATCH_ROWS;
 #[cfg(feature = "cluster")]
 pub(crate) use source::Description;
+pub(crate) use tfrecord::{Feature, Writer as TfRecordWriter};

@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use super::config::Format;
 use super::piece::{Decoded, Piece, PieceSink};
 use super::plan::{Part, Plan};
-use super::{csv, parquet};
+use super::{csv, ipc, parquet, records};
 use crate::Result;
 use crate::background::{Background, Sink};
 
@@ -93,6 +93,8 @@ fn decode(plan: &Plan, pieces: Option<&[Piece]>, skipped: &AtomicU64, sink: &Sin
         match plan.files.format {
             Format::Csv => csv::scan(&plan, skipped, &sink)?,
             Format::Parquet => parquet::scan(&plan, skipped, &sink)?,
+            Format::Arrow => ipc::scan(&plan, skipped, &sink)?,
+            Format::JsonLines | Format::TfRecord => records::scan(&plan, skipped, &sink)?,
         }
         if !sink.is_open() {
             break;

@@ -16,12 +16,17 @@ use super::location::{Location, Stores};
 use super::piece::Piece;
 use super::plan::{Part, Plan};
 use super::scan::Scan;
-use super::{csv, parquet};
+use super::{csv, ipc, parquet, records};
 use crate::error::{Error, Result, listed};
-use crate::ordered::internal;
+use crate::ordered::map_in_order;
 
 /// Rows that tell the types of a CSV file's columns.
 const INFERENCE_ROWS: usize = 10_000;
+
+/// Files that are looked at at once: they may be far away.
+const LOOKS: usize = 8;
+/// Rows of each further file that are compared with those of the first, where rows name their columns themselves.
+const COMPARED_ROWS: usize = 100;
 
 /// Files as a table: the columns that are needed, and any number of passes over their rows.
 ///
@@ -60,7 +65,17 @@ impl Source {
     /// When there is no file, a column is missing or named twice, a setting is impossible, or the two types of a column,
     /// needed and configured, contradict each other.
     pub fn open(config: &SourceConfig, needed: &[(&str, Option<ColumnType>)]) -> Result<Source> {
-        let files = find(config)?;
+        Self::open_in(Stores::from_environment(), config, needed)
+    }
+
+    /// Opens a source whose remote files lie in these stores.
+    pub(super) fn open_in(
+        stores: Stores,
+        config: &SourceConfig,
+        needed: &[(&str, Option<ColumnType>)],
+    ) -> Result<Source> {
+        config.check()?;
+        let files = Files::find(config, stores)?;
         let needed = unique(needed)?;
         let known = known_columns(config, &files, &needed)?;
         Self::with_types(config, files, known, &needed)
@@ -72,7 +87,8 @@ impl Source {
     ///
     /// As [`Source::open`].
     pub fn open_all(config: &SourceConfig) -> Result<Source> {
-        let files = find(config)?;
+        config.check()?;
+        let files = Files::find(config, Stores::from_environment())?;
         let known = known_columns(config, &files, &[])?;
         let names: Vec<String> =
             known.iter().map(|column| column.name.clone()).filter(|name| !name.is_empty()).collect();
@@ -83,17 +99,17 @@ impl Source {
     fn with_types(config: &SourceConfig, files: Files, known: Vec<RawColumn>, needed: &[Needed]) -> Result<Source> {
         let names: Vec<String> = known.iter().map(|column| column.name.clone()).collect();
         config.types.keys().try_for_each(|name| position(&names, name, &files.locations[0]).map(drop))?;
-        let known = |name| known.iter().find(|column| column.name == name);
+        let known = |name: &str| known.iter().find(|column| column.name == name);
         let mut types = needed.iter().map(|need| declared_type(config, need)).collect::<Result<Vec<_>>>()?;
         for ((name, _), declared) in needed.iter().zip(&mut types) {
-            *declared = declared.or(known(*name).and_then(|known| known.column_type));
+            *declared = declared.or(known(name).and_then(|known| known.column_type));
         }
         if files.format == Format::Csv {
             infer_types(config, &files, needed, &mut types)?;
         }
         let field = |((name, _), column_type): (&Needed, Option<ColumnType>)| {
             let column_type = column_type.unwrap_or(ColumnType::Text);
-            let is_list = known(*name).is_some_and(|known| known.is_list);
+            let is_list = known(name).is_some_and(|known| known.is_list);
             let data_type = if is_list { list_type() } else { arrow_type(column_type) };
             match (is_list, column_type) {
                 (true, ColumnType::Float | ColumnType::Int | ColumnType::Bool) => config_error(
@@ -115,6 +131,11 @@ impl Source {
     /// The files in the order in which they are read.
     pub fn files(&self) -> &[Location] {
         &self.plan.files.locations
+    }
+
+    /// How the files are written.
+    pub fn format(&self) -> Format {
+        self.plan.files.format
     }
 
     /// The bytes of one of the files, unpacked if it is packed.
@@ -268,11 +289,6 @@ pub(crate) struct Description {
 /// A column and the type that is asked for.
 type Needed<'a> = (&'a str, Option<ColumnType>);
 
-fn find(config: &SourceConfig) -> Result<Files> {
-    config.check()?;
-    Files::find(config, Stores::from_environment())
-}
-
 /// The columns without repetition; a type that is given with one mention counts for all.
 fn unique<'a>(needed: &[Needed<'a>]) -> Result<Vec<Needed<'a>>> {
     let mut unique: Vec<Needed> = Vec::new();
@@ -308,18 +324,36 @@ fn known_columns(config: &SourceConfig, files: &Files, needed: &[Needed]) -> Res
     let names: Vec<&str> = needed.iter().map(|(name, _)| *name).collect();
     let is_open = |name: &str| needed.is_empty() || needed.contains(&(name, None));
     let decides = |name: &str| is_open(name) && !config.types.contains_key(name);
-    let (first, others) = files.locations.split_first().ok_or_else(|| internal("a source without files"))?;
-    let mut known = file_columns(config, files, first, &names)?;
-    for location in others {
-        let columns = file_columns(config, files, location, &names).map_err(|error| compared(error, first))?;
-        merge(&mut known, first, (location, columns), decides)?;
+    let mut locations = files.locations.iter();
+    let (mut known, mut first) = (Vec::new(), &files.locations[0]);
+    // A file of records may have none, and then tells no columns.
+    for location in locations.by_ref() {
+        (known, first) = (file_columns(config, files, location, (&names, INFERENCE_ROWS))?, location);
+        if !known.is_empty() {
+            break;
+        }
     }
+    let look = |location| match file_columns(config, files, location, (&names, COMPARED_ROWS)) {
+        Ok(columns) => Ok((location, columns)),
+        Err(error) => Err(compared(error, first)),
+    };
+    let add = |other| merge(&mut known, first, other, files.format == Format::JsonLines, decides).map(|()| true);
+    map_in_order(locations.map(Ok), LOOKS, look, add)?;
+    let all: Vec<String> = known.iter().map(|column| column.name.clone()).collect();
+    names.iter().try_for_each(|name| position(&all, name, first).map(drop))?;
     Ok(known)
 }
 
-fn file_columns(config: &SourceConfig, files: &Files, location: &Location, needed: &[&str]) -> Result<Vec<RawColumn>> {
+fn file_columns(
+    config: &SourceConfig,
+    files: &Files,
+    location: &Location,
+    (needed, rows): (&[&str], usize),
+) -> Result<Vec<RawColumn>> {
     match files.format {
         Format::Parquet => parquet::columns(files, location, needed),
+        Format::Arrow => ipc::columns(files, location, needed),
+        Format::JsonLines | Format::TfRecord => records::columns(config, files, location, (needed, rows)),
         Format::Csv => {
             let names = CsvFile::open(location, files.open(location)?, config)?.names;
             needed.iter().try_for_each(|name| position(&names, name, location).map(drop))?;

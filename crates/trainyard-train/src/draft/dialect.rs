@@ -1,6 +1,6 @@
 //! How files are written, as far as their first lines tell.
 
-use crate::{Error, Result};
+use crate::Result;
 use std::io::Read;
 use trainyard_data::{Format, Location, Source, SourceConfig};
 use trainyard_features::ColumnType;
@@ -52,10 +52,10 @@ fn first_text_file(config: &SourceConfig) -> Option<(Source, Option<Format>)> {
     };
     let (source, format) = match open(config.format) {
         Err(trainyard_data::Error::Config { setting: "format", .. }) => (open(Some(Format::Csv)), Some(Format::Csv)),
-        _ if config.format == Some(Format::Parquet) => return None,
+        _ if config.format.is_some_and(|format| format != Format::Csv) => return None,
         source => (source, config.format),
     };
-    Some((source.ok()?, format))
+    source.ok().filter(|source| source.format() == Format::Csv).map(|source| (source, format))
 }
 
 /// The first lines that are whole and not empty.

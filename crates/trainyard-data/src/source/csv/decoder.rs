@@ -306,6 +306,13 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_is_out_of_range_is_named() {
+        check_error("a\n1\n9223372036854775808\n", &[("a", Some(Int))], "is not a whole number of 64 bits");
+        check_error("a\n1\n-1e999\n", &[("a", Some(Float))], "line 3 of `");
+        check("a\n1e300\n-inf\n", &[Float], &["1e300", "-inf"]);
+    }
+
+    #[test]
     fn a_ragged_row_is_named_with_its_line() {
         check_error("a,b\n1,2\n3\n", &[("a", None)], "t.csv` has 1 fields, expected 2; if another character");
         check_error("a,b\n1,2\n3,4,5\n", &[("a", None)], "line 3 of `");

@@ -80,13 +80,27 @@ impl Location {
         }
     }
 
-    /// What follows the last dot of the name, but for the ending of a compression, in lower case: `csv` of `a.CSV.gz`.
+    /// Whether the name says that the file is packed as a whole.
+    pub(crate) fn is_packed(&self) -> bool {
+        Compression::of_name(&self.name()) != Compression::None
+    }
+
+    /// What follows the last dot of the name, in lower case, but for the ending of a compression and the number of a shard:
+    /// `csv` of `a.CSV.gz`, `tfrecord` of `a.tfrecord-00001-of-00008`.
     pub fn extension(&self) -> Option<String> {
         let name = self.name();
         let stem = Compression::of_name(&name).stem(&name);
         // A name that starts with its only dot is one without extension.
-        stem.rsplit_once('.').filter(|(base, _)| !base.is_empty()).map(|(_, extension)| extension.to_ascii_lowercase())
+        let (_, extension) = stem.rsplit_once('.').filter(|(base, _)| !base.is_empty())?;
+        Some(without_shard(extension).to_ascii_lowercase())
     }
+}
+
+fn without_shard(extension: &str) -> &str {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let shard = extension.rsplit_once("-of-").filter(|(_, count)| is_number(count));
+    let shard = shard.and_then(|(rest, _)| rest.rsplit_once('-')).filter(|(_, shard)| is_number(shard));
+    shard.map_or(extension, |(extension, _)| extension)
 }
 
 /// The scheme and what follows `://`, if the text is a URL. A letter and a colon are a drive of Windows.
@@ -295,6 +309,8 @@ mod tests {
         let extension = |text| Location::parse(text).unwrap().extension();
         assert_eq!(extension("d.x/a.CSV.gz"), Some("csv".to_owned()));
         assert_eq!(extension("https://h/a.jsonl.ZST?b=c.d"), Some("jsonl".to_owned()));
+        assert_eq!(extension("a.tfrecord-00001-of-00008.gz"), Some("tfrecord".to_owned()));
+        assert_eq!(extension("a.x-of-y"), Some("x-of-y".to_owned()));
         assert_eq!([extension(".csv"), extension("a"), extension("s3://b")], [None, None, None]);
     }
 }

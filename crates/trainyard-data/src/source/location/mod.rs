@@ -10,7 +10,11 @@ mod compression;
 mod location;
 mod object;
 mod reader;
+#[cfg(test)]
+pub(super) mod servers;
 mod stores;
+#[cfg(test)]
+mod tests;
 
 use compression::Compression;
 pub use location::{Location, ObjectUrl};

@@ -89,10 +89,10 @@ fn pieces(object: Arc<Object>) -> BoxStream<'static, io::Result<Bytes>> {
         match object.range(first.clone()).await {
             // Simple servers know no ranges; then one request brings all.
             Err(_) if object.is_http() => object.rest(0),
-            Err(error) => stream::once(async { Err(error) }).boxed(),
+            Err(error) => stream::iter([Err(error)]).boxed(),
             Ok(bytes) => {
                 let ahead = ranges(first.end, object.stat.size).map(move |range| ask(Arc::clone(&object), range));
-                stream::once(async { Ok(bytes) }).chain(stream::iter(ahead).buffered(AHEAD)).boxed()
+                stream::iter([Ok(bytes)]).chain(stream::iter(ahead).buffered(AHEAD)).boxed()
             }
         }
     };

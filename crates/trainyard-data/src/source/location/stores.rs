@@ -154,7 +154,7 @@ impl Stores {
         Ok(match url.scheme() {
             Scheme::S3 => {
                 let builder = AmazonS3Builder::new().with_url(name).with_retry(retry);
-                let set = |builder: AmazonS3Builder, key, value| builder.with_config(key, value);
+                let set = |builder: AmazonS3Builder, key, value: String| builder.with_config(key, value);
                 Arc::new(
                     self.settings("AWS_")
                         .fold(builder, |builder, (key, value)| configured(builder, key, value, set))
@@ -163,7 +163,7 @@ impl Stores {
             }
             Scheme::Gcs => {
                 let builder = GoogleCloudStorageBuilder::new().with_url(name).with_retry(retry);
-                let set = |builder: GoogleCloudStorageBuilder, key, value| builder.with_config(key, value);
+                let set = |builder: GoogleCloudStorageBuilder, key, value: String| builder.with_config(key, value);
                 Arc::new(
                     self.settings("GOOGLE_")
                         .fold(builder, |builder, (key, value)| configured(builder, key, value, set))
@@ -172,7 +172,7 @@ impl Stores {
             }
             Scheme::Azure => {
                 let builder = MicrosoftAzureBuilder::new().with_url(name).with_retry(retry);
-                let set = |builder: MicrosoftAzureBuilder, key, value| builder.with_config(key, value);
+                let set = |builder: MicrosoftAzureBuilder, key, value: String| builder.with_config(key, value);
                 Arc::new(
                     self.settings("AZURE_")
                         .fold(builder, |builder, (key, value)| configured(builder, key, value, set))

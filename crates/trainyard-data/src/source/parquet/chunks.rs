@@ -29,7 +29,7 @@ impl Chunks {
     /// The bytes of an object with windows over these ranges, the first of each under way.
     pub(super) fn remote(stores: &Stores, object: &Arc<Object>, ranges: Vec<Range<u64>>) -> crate::Result<Chunks> {
         let width = (WINDOWS_BYTES / ranges.len().max(1) as u64).clamp(WINDOW_BYTES.0, WINDOW_BYTES.1);
-        let windows = ranges.into_iter().map(|range| {
+        let windows = ranges.into_iter().map(|range| -> crate::Result<_> {
             let mut window = Window { range, width, at: 0, bytes: Bytes::new(), next: None };
             window.at = window.range.start;
             window.ask(stores, object)?;
@@ -113,7 +113,7 @@ impl Remote {
         if end <= start {
             return Ok(Bytes::new());
         }
-        ask(&self.stores, &self.object, start..end)?.wait().map_err(io::Error::other)?
+        ask(&self.stores, &self.object, start..end).and_then(Pending::wait).map_err(io::Error::other)?
     }
 }
 

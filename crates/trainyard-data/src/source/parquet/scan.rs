@@ -57,6 +57,8 @@ mod tests {
     use arrow::record_batch::RecordBatch;
 
     use super::*;
+    use crate::source::location::Stores;
+    use crate::source::location::servers::{Fault, S3, line_to, stores};
     use crate::source::plan::BATCH_ROWS;
     use crate::source::{OnError, Source, SourceConfig};
     use crate::testing::rows;
@@ -216,5 +218,40 @@ mod tests {
         write(&folder.path().join("b.parquet"), vec![("y", Arc::new(Int64Array::from(vec![1])))]);
         let error = Source::open(&config(folder.path()), &[("x", None)]).unwrap_err().to_string();
         assert!(error.contains("b.parquet` has no column `x`, which `") && error.contains("a.parquet` has"), "{error}");
+    }
+
+    /// Two row groups with columns of several windows and of less than one.
+    fn large() -> Vec<(&'static str, ArrayRef)> {
+        let noise = |i: i64| i.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64);
+        let n = 1_400_000;
+        vec![
+            ("noise", Arc::new(Int64Array::from_iter_values((0..n).map(noise)))),
+            ("zero", Arc::new(Int64Array::from(vec![0; n as usize]))),
+            ("other", Arc::new(Int64Array::from_iter_values((0..n).map(|i| noise(i + n))))),
+        ]
+    }
+
+    #[test]
+    fn an_object_gives_the_rows_that_a_file_gives() {
+        let server = S3::with(&[]);
+        let path = server.folder.path().join("b/t.parquet");
+        let batch = RecordBatch::try_from_iter(large()).unwrap();
+        let groups =
+            WriterProperties::builder().set_max_row_group_row_count(Some(900_000)).set_dictionary_enabled(false);
+        let file = std::fs::File::create(&path).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(groups.build())).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let read = |path: &str, stores: Stores| {
+            let config = SourceConfig { path: path.into(), ..SourceConfig::default() };
+            let source = Source::open_in(stores, &config, &[("other", None), ("zero", None), ("noise", None)]).unwrap();
+            let batches: Vec<_> = source.scan().unwrap().map(Result::unwrap).collect();
+            arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap()
+        };
+        let local = read(&path.to_string_lossy(), server.stores());
+        assert_eq!((local.column(0), local.column(2)), (batch.column(2), batch.column(0)));
+        assert_eq!(read("s3://b/*.parquet", server.stores()), local);
+        let line = line_to(server.port, Fault::Cut(3 << 20), 3);
+        assert_eq!(read("s3://b/t.parquet", stores(line, "secret")), local);
     }
 }
