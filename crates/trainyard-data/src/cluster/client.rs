@@ -88,7 +88,7 @@ impl Client {
             stream.write_all(request.as_bytes()).await?;
             let mut status = [0; 12];
             stream.read_exact(&mut status).await?;
-            Ok(status)
+            Ok::<_, std::io::Error>(status)
         };
         let answer = tokio::time::timeout(Duration::from_secs(10), ask).await;
         match &answer.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())).map_err(absent)?[9..] {

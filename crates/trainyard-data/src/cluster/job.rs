@@ -65,7 +65,9 @@ impl Job {
             collector.update(&batch?)?;
         }
         let (rows, state) = (collector.rows(), Message::State(collector.to_bytes()?));
-        let _ = emit(state)? && emit(Message::End { rows, skipped: scan.skipped() })?;
+        if emit(state)? {
+            emit(Message::End { rows, skipped: scan.skipped() })?;
+        }
         Ok(())
     }
 

@@ -52,7 +52,7 @@ impl Message {
 
     fn to_bytes(&self) -> Result<Vec<u8>> {
         Ok(match self {
-            Self::State(state) => [b"S", &state[..]].concat(),
+            Self::State(state) => [&b"S"[..], state].concat(),
             Self::Rows(rows) => {
                 let mut writer = StreamWriter::try_new(vec![b'R'], &rows.schema())?;
                 writer.write(rows)?;
@@ -60,9 +60,9 @@ impl Message {
             }
             Self::Misfit(layout) => {
                 let layout = serde_json::to_vec(layout).map_err(|error| internal(error.to_string()))?;
-                [b"M", &layout[..]].concat()
+                [&b"M"[..], &layout].concat()
             }
-            Self::End { rows, skipped } => [b"E", &rows.to_le_bytes()[..], &skipped.to_le_bytes()].concat(),
+            Self::End { rows, skipped } => [&b"E"[..], &rows.to_le_bytes(), &skipped.to_le_bytes()].concat(),
         })
     }
 
