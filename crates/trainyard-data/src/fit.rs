@@ -73,11 +73,10 @@ fn collect(scan: &Mutex<Scan>, mut collector: Collector, counter: Sender<u64>) -
 }
 
 fn merge(collectors: Vec<Collector>) -> Result<Collector> {
-    let merged = collectors.into_iter().reduce(|mut all, one| {
-        all.merge(one);
-        all
-    });
-    merged.ok_or_else(|| internal("fitting ran on no thread"))
+    let mut collectors = collectors.into_iter();
+    let mut merged = collectors.next().ok_or_else(|| internal("fitting ran on no thread"))?;
+    collectors.try_for_each(|collector| merged.merge(collector))?;
+    Ok(merged)
 }
 
 #[cfg(test)]
