@@ -86,7 +86,7 @@ fn collect(scan: &Mutex<Scan>, mut collector: Collector, counter: Sender<u64>) -
 fn merge(collectors: Vec<Collector>) -> Result<Collector> {
     let mut collectors = collectors.into_iter();
     let mut merged = collectors.next().ok_or_else(|| internal("fitting ran on no thread"))?;
-    collectors.try_for_each(|one| merged.merge(one))?;
+    collectors.try_for_each(|collector| merged.merge(collector))?;
     Ok(merged)
 }
 
