@@ -12,7 +12,7 @@ use trainyard::data::{Sink, Source, SourceConfig};
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// Seconds without a word after which an executor counts as lost.
-const TIMEOUT: &str = "3";
+const TIMEOUT: &str = "10";
 
 /// Rows of a file: more than the four megabytes that make a piece.
 const ROWS: usize = 24_000;

@@ -17,6 +17,9 @@ use super::{MESSAGE_BYTES, runtime};
 use crate::Result;
 use crate::error::Error;
 
+/// The least seconds after which an executor may count as lost.
+const EXECUTOR_TIMEOUT_SECS_MIN: u64 = 10;
+
 /// How a scheduler runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchedulerConfig {
@@ -24,7 +27,8 @@ pub struct SchedulerConfig {
     pub host: String,
     /// The port to listen on; 0 takes a free one.
     pub port: u16,
-    /// Seconds without a word after which an executor counts as lost and its tasks are given to others, from 1.
+    /// Seconds without a word after which an executor counts as lost and its tasks are given to others, from 10: one that has no
+    /// core free is silent for 5.
     pub executor_timeout_secs: u64,
 }
 
@@ -78,7 +82,7 @@ async fn stopped() -> Result<()> {
 }
 
 fn ballista(config: &SchedulerConfig, port: u16) -> ballista_scheduler::config::SchedulerConfig {
-    let timeout = config.executor_timeout_secs.max(1);
+    let timeout = config.executor_timeout_secs.max(EXECUTOR_TIMEOUT_SECS_MIN);
     ballista_scheduler::config::SchedulerConfig {
         bind_host: config.host.clone(),
         bind_port: port,

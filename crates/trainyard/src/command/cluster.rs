@@ -31,8 +31,13 @@ struct Scheduler {
     /// The address to listen on; 0.0.0.0 for all of the machine's.
     #[arg(long, default_value_t = SchedulerConfig::default().host)]
     host: String,
-    /// Seconds without a word after which an executor counts as lost.
-    #[arg(long, value_name = "SECONDS", default_value_t = SchedulerConfig::default().executor_timeout_secs)]
+    /// Seconds without a word after which an executor counts as lost, from 10.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = SchedulerConfig::default().executor_timeout_secs,
+        value_parser = clap::value_parser!(u64).range(10..)
+    )]
     executor_timeout: u64,
 }
 
