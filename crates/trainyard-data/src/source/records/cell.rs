@@ -47,11 +47,6 @@ impl Texts {
         self.ends.push(self.bytes.len());
     }
 
-    /// How many there are.
-    pub(in crate::source) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
     /// The texts in their order.
     pub(in crate::source) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());

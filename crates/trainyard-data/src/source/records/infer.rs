@@ -33,7 +33,9 @@ pub(in crate::source) fn columns(
         }
     }
     if records > 0 {
-        config.types.keys().for_each(|name| drop(columns.find(name)));
+        for name in config.types.keys() {
+            let _ = columns.find(name);
+        }
     }
     columns.check(needed, location)
 }
