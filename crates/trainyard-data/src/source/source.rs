@@ -18,6 +18,7 @@ use super::plan::{Part, Plan};
 use super::scan::Scan;
 use super::{csv, ipc, parquet, records};
 use crate::error::{Error, Result, listed};
+use crate::ordered::internal;
 use crate::ordered::map_in_order;
 
 /// Rows that tell the types of a CSV file's columns.
