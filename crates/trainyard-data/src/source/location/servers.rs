@@ -116,7 +116,7 @@ fn relay(mut client: TcpStream, port: u16, fault: Fault, left: &AtomicUsize) -> 
     let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
     thread::spawn(move || drop(std::io::copy(&mut from, &mut to)));
     match (is_faulty, fault) {
-        (true, Fault::Cut(bytes)) => drop(std::io::copy(&mut server.by_ref().take(bytes as u64), &mut client)),
+        (true, Fault::Cut(bytes)) => drop(std::io::copy(&mut (&server).take(bytes as u64), &mut client)),
         _ => drop(std::io::copy(&mut server, &mut client)),
     }
     server.shutdown(Shutdown::Both)?;

@@ -62,7 +62,7 @@ mod tests {
     use crate::source::{OnError, Source, SourceConfig};
     use crate::testing::rows;
 
-    fn write(path: &Location, columns: Vec<(&str, ArrayRef)>) {
+    fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
         let batch = RecordBatch::try_from_iter(columns).unwrap();
         let small_groups = WriterProperties::builder().set_max_row_group_row_count(Some(1000)).build();
         let file = std::fs::File::create(path).unwrap();
@@ -79,7 +79,7 @@ mod tests {
         ]
     }
 
-    fn config(path: &Location) -> SourceConfig {
+    fn config(path: &Path) -> SourceConfig {
         SourceConfig { path: path.into(), missing: vec!["?".into()], ..SourceConfig::default() }
     }
 
