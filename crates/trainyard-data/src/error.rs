@@ -248,6 +248,20 @@ pub enum Error {
         /// The fingerprint asked for.
         expected: String,
     },
+    /// A cluster could not do its work.
+    #[error("the scheduler `{scheduler}` {problem}")]
+    Cluster {
+        /// Address of its scheduler.
+        scheduler: String,
+        /// What went wrong and how to mend it.
+        problem: String,
+    },
+    /// An executor of a cluster met an error of this crate; these are its words.
+    #[error("{message}")]
+    Remote {
+        /// The error's message.
+        message: String,
+    },
     /// Features could not be fitted or applied.
     #[error(transparent)]
     Features(#[from] trainyard_features::Error),

@@ -14,6 +14,7 @@ mod ipc;
 mod json;
 mod location;
 mod parquet;
+mod piece;
 mod plan;
 mod records;
 mod scan;
@@ -24,9 +25,12 @@ mod tfrecord;
 
 pub use config::{Format, OnError, PathSpec, SourceConfig};
 pub use location::{Location, ObjectUrl};
+pub use piece::Piece;
 pub use scan::Scan;
 pub use source::Source;
 
 pub(crate) use config::config;
 pub(crate) use plan::BATCH_ROWS;
+#[cfg(feature = "cluster")]
+pub(crate) use source::Description;
 pub(crate) use tfrecord::{Feature, Writer as TfRecordWriter};

@@ -4,6 +4,8 @@ use std::io::Read;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+#[cfg(feature = "cluster")]
+use serde::{Deserialize, Serialize};
 use trainyard_features::{ColumnType, Field, Schema};
 
 use super::columns::{RawColumn, arrow_type, list_type, merge, position};
@@ -11,6 +13,7 @@ use super::config::{Format, OnError, SourceConfig, config as config_error};
 use super::csv::CsvFile;
 use super::files::Files;
 use super::location::{Location, Stores};
+use super::piece::Piece;
 use super::plan::{Part, Plan};
 use super::scan::Scan;
 use super::{csv, ipc, parquet, records};
@@ -170,7 +173,64 @@ impl Source {
     ///
     /// None today: what goes wrong comes with the batches.
     pub fn scan(&self) -> Result<Scan> {
-        Ok(Scan::start(Arc::clone(&self.plan)))
+        Ok(Scan::start(Arc::clone(&self.plan), None))
+    }
+
+    /// The pieces that the source is cut into. One after the other they give the batches of [`Source::scan`].
+    ///
+    /// # Errors
+    ///
+    /// When a file is not there any more.
+    pub fn pieces(&self) -> Result<&[Piece]> {
+        self.plan.files.pieces()
+    }
+
+    /// Starts a pass over the rows of some pieces of this source.
+    ///
+    /// # Errors
+    ///
+    /// When a piece is of another source.
+    pub fn scan_pieces(&self, pieces: &[Piece]) -> Result<Scan> {
+        if pieces.iter().any(|piece| piece.files.end > self.files().len()) {
+            return Err(internal("a piece is of another source"));
+        }
+        Ok(Scan::start(Arc::clone(&self.plan), Some(pieces.to_vec())))
+    }
+
+    /// What another process needs to read the same rows in the same way; see [`Source::of_description`].
+    ///
+    /// # Errors
+    ///
+    /// When the current directory, from which relative paths count, is gone.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn description(&self) -> Result<Description> {
+        let Plan { config, files, schema, part, arrow, .. } = &*self.plan;
+        Ok(Description {
+            config: config.clone(),
+            format: files.format,
+            files: files.locations.iter().map(Location::to_text).collect::<Result<_>>()?,
+            schema: schema.clone(),
+            lists: arrow.fields().iter().map(|field| *field.data_type() == list_type()).collect(),
+            part: *part,
+        })
+    }
+
+    /// The source that was described. Nothing is looked up: neither files nor types are found out anew.
+    ///
+    /// # Errors
+    ///
+    /// When it is no description of a source.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn of_description(description: Description) -> Result<Source> {
+        let Description { config, format, files, schema, lists, part } = description;
+        let locations = files.iter().map(|file| Location::parse(file)).collect::<Result<_>>()?;
+        let field = |(field, is_list): (Field, bool)| {
+            let data_type = if is_list { list_type() } else { arrow_type(field.column_type) };
+            (field, data_type)
+        };
+        let fields = schema.fields.into_iter().zip(lists).map(field).collect();
+        let files = Files::new(format, locations, Stores::from_environment());
+        Ok(Source { plan: Arc::new(Plan::new(config, files, fields).of_part(part)) })
     }
 
     /// Refuses a source without rows.
@@ -180,7 +240,7 @@ impl Source {
     /// [`Error::NoRows`] when there is none. What goes wrong with a row is told by a scan, not here.
     pub fn check_rows(&self) -> Result<()> {
         let mut scan = self.scan()?;
-        if scan.next().is_none() { Err(self.no_rows(&scan)) } else { Ok(()) }
+        if scan.next().is_none() { Err(self.no_rows(scan.skipped())) } else { Ok(()) }
     }
 
     /// What tells whether the data is the same as before: the files' names, sizes and times of change (of an object, its
@@ -206,11 +266,24 @@ impl Source {
         &self.plan.arrow
     }
 
-    /// The error of a pass that found no row.
-    pub(crate) fn no_rows(&self, scan: &Scan) -> Error {
+    /// The error of a pass that found no row and skipped so many.
+    pub(crate) fn no_rows(&self, skipped: u64) -> Error {
         let names: Vec<_> = self.files().iter().map(|path| format!("`{path}`")).collect();
-        Error::NoRows { files: listed(names.iter().map(String::as_str)), skipped: scan.skipped() }
+        Error::NoRows { files: listed(names.iter().map(String::as_str)), skipped }
     }
+}
+
+/// All that a source is, without what is in its files.
+#[cfg(feature = "cluster")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Description {
+    config: SourceConfig,
+    format: Format,
+    files: Vec<String>,
+    schema: Schema,
+    /// Of each column whether it holds lists.
+    lists: Vec<bool>,
+    part: Part,
 }
 
 /// A column and the type that is asked for.

@@ -12,18 +12,18 @@ use super::column::Column;
 use super::file::CsvFile;
 use super::records::Record;
 use super::value::{Evidence, Rules};
-use crate::background::Sink;
 use crate::error::{Error, Place, Result, in_words, shortened};
 use crate::source::columns::position;
 use crate::source::config::{OnError, SourceConfig};
 use crate::source::files::Files;
+use crate::source::piece::PieceSink;
 use crate::source::plan::{BATCH_ROWS, Plan};
 
 /// Bytes of text after which a batch is handed over before it is full, so that long texts do not fill the memory.
 const BATCH_TEXT_BYTES: usize = 32 << 20;
 
 /// Sends the rows of all files, in order, to `sink`, until it wants no more.
-pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &Sink<Result<RecordBatch>>) -> Result<()> {
+pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &PieceSink) -> Result<()> {
     let mut decoder = Decoder::new(plan, skipped);
     for path in &plan.files.locations {
         let mut file = CsvFile::open(path, plan.files.open(path)?, &plan.config)?;
@@ -39,7 +39,7 @@ pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &Sink<Resu
 }
 
 /// Hands over a batch unless all its rows were skipped, and says whether more are wanted.
-fn send(batch: RecordBatch, sink: &Sink<Result<RecordBatch>>) -> bool {
+fn send(batch: RecordBatch, sink: &PieceSink) -> bool {
     batch.num_rows() == 0 || sink.send(Ok(batch))
 }
 

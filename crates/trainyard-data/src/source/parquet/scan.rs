@@ -2,17 +2,15 @@
 
 use std::sync::atomic::AtomicU64;
 
-use arrow::record_batch::RecordBatch;
-
 use super::file::ParquetFile;
 use crate::Result;
-use crate::background::Sink;
 use crate::source::batches::Batches;
 use crate::source::location::Location;
+use crate::source::piece::PieceSink;
 use crate::source::plan::Plan;
 
 /// Sends the rows of all files, in order, to `sink`, until it wants no more.
-pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &Sink<Result<RecordBatch>>) -> Result<()> {
+pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &PieceSink) -> Result<()> {
     let mut batches = Batches::new(plan, skipped, sink);
     for location in &plan.files.locations {
         if !scan_file(plan, location, &mut batches)? {
@@ -25,9 +23,10 @@ pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &Sink<Resu
 /// Sends the rows of one file, and says whether more are wanted.
 fn scan_file(plan: &Plan, location: &Location, batches: &mut Batches) -> Result<bool> {
     let file = ParquetFile::open(&plan.files.stores, location)?;
-    let start = |group| (group < file.groups()).then(|| file.group(group, plan.schema.names())).transpose();
-    let (mut rows, mut next) = (0, start(0)?);
-    for group in 1..=file.groups() {
+    let groups = plan.groups.clone().unwrap_or(0..file.groups());
+    let start = |group| (group < groups.end).then(|| file.group(group, plan.schema.names())).transpose();
+    let (mut rows, mut next) = (file.rows_before(groups.start), start(groups.start)?);
+    for group in groups.start + 1..=groups.end {
         // What a store must send of the next row group comes while this one is decoded.
         let (this, ahead) = (next.take(), start(group)?);
         next = ahead;
@@ -56,6 +55,8 @@ mod tests {
     use std::path::Path;
 
     use trainyard_features::ColumnType;
+
+    use arrow::record_batch::RecordBatch;
 
     use super::*;
     use crate::source::location::Stores;
