@@ -18,7 +18,7 @@ use super::plan::{Part, Plan};
 use super::scan::Scan;
 use super::{csv, ipc, parquet, records};
 use crate::error::{Error, Result, listed};
-use crate::ordered::map_in_order;
+use crate::ordered::{internal, map_in_order};
 
 /// Rows that tell the types of a CSV file's columns.
 const INFERENCE_ROWS: usize = 10_000;
