@@ -1,28 +1,66 @@
 //! Fitting features over all rows of a source.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use trainyard_features::{Collector, Features, FittedFeatures, Fitting};
+use trainyard_features::{Collector, Features, FittedFeatures, Memory, Spill};
 
 use crate::ordered::internal;
 use crate::{Result, Scan, Source};
 
-/// Fits features: passes over the rows of `source` until nothing more is to be learnt, on `threads` threads.
-///
-/// The result is the same for any number of threads, as what the threads collect merges in any order. `progress` is called
-/// from time to time with the rows read so far, those of all passes together.
+/// What fitting may use. None of it changes the result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FitConfig {
+    /// Threads that look at rows, at least 1; another one decodes them.
+    pub threads: usize,
+    /// Bytes that counts of values may take in memory, those of all columns and threads together. More are counted on disk.
+    pub memory_bytes: usize,
+    /// Where they go then, in a temporary file that is gone when fitting ends, however it does.
+    pub spill_directory: PathBuf,
+}
+
+impl Default for FitConfig {
+    /// One thread, 1 GiB, and the directory for temporary files of the system.
+    fn default() -> Self {
+        Self { threads: 1, memory_bytes: 1 << 30, spill_directory: std::env::temp_dir() }
+    }
+}
+
+/// [`fit_within`] the memory that is usual.
 ///
 /// # Errors
 ///
-/// When a row cannot be read, there are no rows, or a feature cannot be fitted to them.
+/// Those of [`fit_within`].
 pub fn fit(features: Features, source: &Source, threads: usize, progress: &dyn Fn(u64)) -> Result<FittedFeatures> {
+    fit_within(features, source, &FitConfig { threads, ..FitConfig::default() }, progress)
+}
+
+/// Fits features: passes over the rows of `source` until nothing more is to be learnt.
+///
+/// The result is the same for any number of threads and any memory, as what the threads collect merges in any order. `progress` is
+/// called from time to time with the rows read so far, those of all passes together.
+///
+/// # Errors
+///
+/// When a row cannot be read, there are no rows, a feature cannot be fitted to them, or counts that outgrow the memory cannot be
+/// written to disk.
+pub fn fit_within(
+    features: Features,
+    source: &Source,
+    config: &FitConfig,
+    progress: &dyn Fn(u64),
+) -> Result<FittedFeatures> {
     let mut fitting = features.fit();
     let mut rows = 0;
+    let spill = Spill::new(&config.spill_directory);
     while !fitting.finished() {
         let source = source.select(&fitting.columns())?;
-        let collector = round(&fitting, &source, threads, &mut |more| {
+        let bytes = config.memory_bytes / config.threads.max(1);
+        let collectors =
+            (0..config.threads.max(1)).map(|_| fitting.collector_within(Memory { bytes, spill: spill.clone() }));
+        let collector = round(collectors.collect(), &source, &mut |more| {
             rows += more;
             progress(rows);
         })?;
@@ -32,16 +70,16 @@ pub fn fit(features: Features, source: &Source, threads: usize, progress: &dyn F
 }
 
 /// One pass: each thread takes the next batch when it is done with its last one.
-fn round(fitting: &Fitting, source: &Source, threads: usize, progress: &mut dyn FnMut(u64)) -> Result<Collector> {
+fn round(collectors: Vec<Collector>, source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Collector> {
     let scan = Mutex::new(source.scan()?);
     let (counter, counts) = channel();
     let mut seen = 0;
     let collector = thread::scope(|scope| {
-        let start = |_| {
-            let (collector, counter) = (fitting.collector(), counter.clone());
+        let start = |collector| {
+            let counter = counter.clone();
             scope.spawn(|| collect(&scan, collector, counter))
         };
-        let threads: Vec<_> = (0..threads.max(1)).map(start).collect();
+        let threads: Vec<_> = collectors.into_iter().map(start).collect();
         drop(counter);
         for rows in counts {
             seen += rows;
@@ -93,6 +131,16 @@ mod tests {
         for threads in [0, 2, 5] {
             assert_eq!(features(&config, threads).unwrap().0.fingerprint(), expected.fingerprint());
         }
+    }
+
+    #[test]
+    fn the_result_does_not_depend_on_the_memory() {
+        let (folder, config) = people(20_000);
+        let (unfitted, source) = crate::testing::unfitted(&config).unwrap();
+        let expected = fit(unfitted.clone(), &source, 1, &|_| {}).unwrap();
+        let config = FitConfig { threads: 3, memory_bytes: 0, spill_directory: folder.path().to_owned() };
+        assert_eq!(fit_within(unfitted, &source, &config, &|_| {}).unwrap().to_json(), expected.to_json());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "only the data is left");
     }
 
     #[test]

@@ -54,7 +54,7 @@ mod testing;
 pub use arrow::record_batch::RecordBatch;
 pub use cache::{Cache, Split};
 pub use error::{Error, Place, Result};
-pub use fit::fit;
+pub use fit::{FitConfig, fit, fit_within};
 pub use loader::{Loader, LoaderConfig, LoaderState};
 pub use sink::{Sink, SinkFormat};
 pub use source::{Format, OnError, PathSpec, Scan, Source, SourceConfig};

@@ -61,7 +61,8 @@ impl Operation for TfIdf {
 
     fn fit(&self, findings: &Findings<'_>) -> Checked<Constants> {
         let rows = findings.survey.present + findings.survey.missing;
-        let (ids, rows_with): (Vec<String>, Vec<u64>) = findings.documents()?.sorted().into_iter().unzip();
+        let documents = findings.documents()?.sorted().map_err(|error| error.to_string())?;
+        let (ids, rows_with): (Vec<String>, Vec<u64>) = documents.into_iter().unzip();
         let idf = rows_with.into_iter().map(|rows_with| self.idf(rows, rows_with)).collect();
         Ok(Constants::with_tokens(ids).with("idf", idf).with("idf_unseen", vec![self.idf(rows, 0)]))
     }
