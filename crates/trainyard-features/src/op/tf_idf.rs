@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 /// `tf_idf`, which does not divide by the length of the row.
 ///
 /// The rows are counted exactly; `idf` is computed in `f64` and kept as `f32`, `tf` is rounded to `f32`, and so is their
-/// product. Ids that together take more than 4 GiB to count are refused.
+/// product.
 ///
 /// Export: ONNX has `TfIdfVectorizer` with mode `TFIDF`, and a division by the length.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
