@@ -7,21 +7,21 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
-use trainyard_data::{FitConfig, Source, SourceConfig, fit_within};
+use trainyard_data::{FitMemory, Source, SourceConfig, fit_within};
 use trainyard_features::op::{Bucketize, Vocabulary, ZScore};
 use trainyard_features::{FeatureOp, FeatureSpec, FeatureSpecs, Features};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let path = arguments.next().ok_or("usage: fit_file FILE [THREADS [MEMORY_MIB]]")?;
-    let threads = arguments.next().map_or(Ok(2), |threads| threads.parse())?;
-    let memory_bytes = arguments.next().map_or(Ok(1024), |mib| mib.parse::<usize>())? << 20;
+    let threads: usize = arguments.next().map_or(Ok(2), |threads| threads.parse())?;
+    let bytes = arguments.next().map_or(Ok(1024), |mib| mib.parse::<usize>())? << 20;
 
     let source = Source::open_all(&SourceConfig { path: Path::new(&path).into(), ..SourceConfig::default() })?;
-    let config = FitConfig { threads, memory_bytes, ..FitConfig::default() };
+    let memory = FitMemory { bytes, ..FitMemory::default() };
     let (start, rows) = (Instant::now(), std::cell::Cell::new(0));
     let features = Features::new(specs(&source)?, source.schema(), None, None)?;
-    let fitted = fit_within(features, &source, &config, &|seen| rows.set(seen))?;
+    let fitted = fit_within(&memory, features, &source, threads, &|seen| rows.set(seen))?;
     let seconds = start.elapsed().as_secs_f64();
     let once = fitted.statistics().first().map_or(0, |column| column.count + column.missing);
     println!(

@@ -5,26 +5,24 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use trainyard_features::{Collector, Features, FittedFeatures, Memory, Spill};
+use trainyard_features::{Collector, Features, FittedFeatures, Memory, Round, Spill};
 
 use crate::ordered::internal;
-use crate::{Result, Scan, Source};
+use crate::{Engine, Result, Scan, Source};
 
-/// What fitting may use. None of it changes the result.
+/// The memory that fitting may use. It does not change the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FitConfig {
-    /// Threads that look at rows, at least 1; another one decodes them.
-    pub threads: usize,
-    /// Bytes that counts of values may take in memory, those of all columns and threads together. More are counted on disk.
-    pub memory_bytes: usize,
+pub struct FitMemory {
+    /// Bytes that counts of values may take, those of all columns and threads together. More are counted on disk.
+    pub bytes: usize,
     /// Where they go then, in a temporary file that is gone when fitting ends, however it does.
-    pub spill_directory: PathBuf,
+    pub directory: PathBuf,
 }
 
-impl Default for FitConfig {
-    /// One thread, 1 GiB, and the directory for temporary files of the system.
+impl Default for FitMemory {
+    /// 1 GiB, and the directory for temporary files of the system.
     fn default() -> Self {
-        Self { threads: 1, memory_bytes: 1 << 30, spill_directory: std::env::temp_dir() }
+        Self { bytes: 1 << 30, directory: std::env::temp_dir() }
     }
 }
 
@@ -33,51 +31,67 @@ impl Default for FitConfig {
 /// # Errors
 ///
 /// Those of [`fit_within`].
-pub fn fit(features: Features, source: &Source, threads: usize, progress: &dyn Fn(u64)) -> Result<FittedFeatures> {
-    fit_within(features, source, &FitConfig { threads, ..FitConfig::default() }, progress)
+pub fn fit(
+    features: Features,
+    source: &Source,
+    engine: impl Into<Engine>,
+    progress: &dyn Fn(u64),
+) -> Result<FittedFeatures> {
+    fit_within(&FitMemory::default(), features, source, engine, progress)
 }
 
-/// Fits features: passes over the rows of `source` until nothing more is to be learnt.
+/// Fits features: passes over the rows of `source` on an engine, such as a number of threads, until nothing more is to be
+/// learnt.
 ///
-/// The result is the same for any number of threads and any memory, as what the threads collect merges in any order. `progress` is
-/// called from time to time with the rows read so far, those of all passes together.
+/// The result is the same for any engine and any memory, as what threads and machines collect merges in any order. `progress` is called from
+/// time to time with the rows read so far, those of all passes together.
 ///
 /// # Errors
 ///
 /// When a row cannot be read, there are no rows, a feature cannot be fitted to them, or counts that outgrow the memory cannot be
 /// written to disk.
 pub fn fit_within(
+    memory: &FitMemory,
     features: Features,
     source: &Source,
-    config: &FitConfig,
+    engine: impl Into<Engine>,
     progress: &dyn Fn(u64),
 ) -> Result<FittedFeatures> {
-    let mut fitting = features.fit();
+    let (mut fitting, engine) = (features.fit(), engine.into());
+    let memory = Memory { bytes: memory.bytes, spill: Spill::new(&memory.directory) };
     let mut rows = 0;
-    let spill = Spill::new(&config.spill_directory);
-    while !fitting.finished() {
-        let source = source.select(&fitting.columns())?;
-        let bytes = config.memory_bytes / config.threads.max(1);
-        let collectors =
-            (0..config.threads.max(1)).map(|_| fitting.collector_within(Memory { bytes, spill: spill.clone() }));
-        let collector = round(collectors.collect(), &source, &mut |more| {
+    while let Some(round) = fitting.round() {
+        let source = source.select(&round.columns())?;
+        let mut progress = |more| {
             rows += more;
             progress(rows);
-        })?;
+        };
+        let collector = match &engine {
+            Engine::Local { threads } => pass(collectors(round, *threads, &memory), &source, &mut progress)?,
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(cluster) => cluster.fit(round, &source, &mut progress)?,
+        };
         fitting.absorb(collector)?;
     }
     Ok(fitting.finish()?)
 }
 
+/// A collector for each thread, with its part of the memory.
+fn collectors(round: &Round, threads: usize, memory: &Memory) -> Vec<Collector> {
+    let threads = threads.max(1);
+    let memory = Memory { bytes: memory.bytes / threads, ..memory.clone() };
+    (0..threads).map(|_| round.collector_within(memory.clone())).collect()
+}
+
 /// One pass: each thread takes the next batch when it is done with its last one.
-fn round(collectors: Vec<Collector>, source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Collector> {
+fn pass(collectors: Vec<Collector>, source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Collector> {
     let scan = Mutex::new(source.scan()?);
     let (counter, counts) = channel();
     let mut seen = 0;
     let collector = thread::scope(|scope| {
         let start = |collector| {
-            let counter = counter.clone();
-            scope.spawn(|| collect(&scan, collector, counter))
+            let (scan, counter) = (&scan, counter.clone());
+            scope.spawn(move || collect(scan, collector, counter))
         };
         let threads: Vec<_> = collectors.into_iter().map(start).collect();
         drop(counter);
@@ -92,7 +106,7 @@ fn round(collectors: Vec<Collector>, source: &Source, progress: &mut dyn FnMut(u
         merge(collectors.collect::<Result<Vec<_>>>()?)
     })?;
     let scan = scan.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if seen == 0 { Err(source.no_rows(&scan)) } else { Ok(collector) }
+    if seen == 0 { Err(source.no_rows(scan.skipped())) } else { Ok(collector) }
 }
 
 /// What one thread does. Its error ends the scan, and with it the other threads.
@@ -138,8 +152,8 @@ mod tests {
         let (folder, config) = people(20_000);
         let (unfitted, source) = crate::testing::unfitted(&config).unwrap();
         let expected = fit(unfitted.clone(), &source, 1, &|_| {}).unwrap();
-        let config = FitConfig { threads: 3, memory_bytes: 0, spill_directory: folder.path().to_owned() };
-        assert_eq!(fit_within(unfitted, &source, &config, &|_| {}).unwrap().to_json(), expected.to_json());
+        let none = FitMemory { bytes: 0, directory: folder.path().to_owned() };
+        assert_eq!(fit_within(&none, unfitted, &source, 3, &|_| {}).unwrap().to_json(), expected.to_json());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "only the data is left");
     }
 

@@ -11,7 +11,8 @@
 //! A [`Source`] is a set of CSV or Parquet files and the columns that are needed of them. [`fit`] passes over its rows until
 //! the features know what they need. A [`Cache`] holds the encoded rows on disk. A [`Loader`] gives them out as batches. All
 //! of it streams: memory does not grow with the number of rows. All of it is deterministic: neither the fitted features nor
-//! the bytes of a cache nor the order of batches depend on the number of threads.
+//! the bytes of a cache nor the order of batches depend on the number of threads, nor on the [`Engine`]: passes over raw rows may
+//! run on the machines of a cluster.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -42,6 +43,9 @@
 
 mod background;
 mod cache;
+#[cfg(feature = "cluster")]
+pub mod cluster;
+mod engine;
 mod error;
 mod fit;
 mod loader;
@@ -53,8 +57,9 @@ mod testing;
 
 pub use arrow::record_batch::RecordBatch;
 pub use cache::{Cache, Split};
+pub use engine::Engine;
 pub use error::{Error, Place, Result};
-pub use fit::{FitConfig, fit, fit_within};
+pub use fit::{FitMemory, fit, fit_within};
 pub use loader::{Loader, LoaderConfig, LoaderState};
 pub use sink::{Sink, SinkFormat};
-pub use source::{Format, OnError, PathSpec, Scan, Source, SourceConfig};
+pub use source::{Format, Location, ObjectUrl, OnError, PathSpec, Piece, Scan, Source, SourceConfig};

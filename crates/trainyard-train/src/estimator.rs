@@ -10,7 +10,7 @@ use crate::trainer::{Ending, Memory, Trainer};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use trainyard_data::{Cache, Source, Split, fit};
+use trainyard_data::{Cache, Engine, Source, Split, fit};
 use trainyard_features::{Features, FittedFeatures, LabelTask};
 use trainyard_graph::{Cpu, Device};
 use trainyard_model::{Architecture, Binding, Bundle, Head, Model, Predictor, TrainingArchitecture, head_of};
@@ -28,6 +28,7 @@ pub struct Estimator {
     directory: PathBuf,
     model: Box<dyn Model>,
     head: Option<Box<dyn Head>>,
+    engine: Engine,
 }
 
 /// A run that has ended.
@@ -47,7 +48,8 @@ impl Estimator {
     /// An estimator whose run lives in `runs/<name>`.
     pub fn new(spec: Spec) -> Self {
         let directory = Path::new("runs").join(&spec.name);
-        Self { model: Box::new(spec.model.clone()), head: None, directory, spec }
+        let engine = Engine::from(spec.train.lanes());
+        Self { model: Box::new(spec.model.clone()), head: None, directory, engine, spec }
     }
 
     /// The same in another directory.
@@ -68,6 +70,13 @@ impl Estimator {
         Self { head: Some(Box::new(head)), ..self }
     }
 
+    /// The same with the passes over raw rows, which fit and encode, on another engine than threads of this process. It
+    /// changes nothing in the results.
+    #[must_use]
+    pub fn with_engine(self, engine: impl Into<Engine>) -> Self {
+        Self { engine: engine.into(), ..self }
+    }
+
     /// The directory of the run.
     pub fn directory(&self) -> &Path {
         &self.directory
@@ -83,7 +92,7 @@ impl Estimator {
         let directory = Directory::open(&self.directory, &self.spec)?;
         let features = self.fit_features(&directory, observer)?;
         let sources = Sources::open(&self.spec, &features)?;
-        let caches = Caches::build(&directory, &features, &sources, self.spec.train.lanes(), observer)?;
+        let caches = Caches::build(&directory, &features, &sources, &self.engine, observer)?;
         let head = self.head(&features)?;
         let head = self.head.as_deref().unwrap_or(head.as_ref());
         Run { estimator: self, directory, features, caches, head }.run(observer)
@@ -101,7 +110,7 @@ impl Estimator {
         let features = Features::new(self.spec.features.clone(), all.schema(), label, weight)?;
         let learnt = if data.eval.is_some() { all } else { all.hold_out(HELD_OUT).0 };
         observer.on(Event::Stage { stage: Stage::Fit, rows: None });
-        let fitted = fit(features, &learnt, self.spec.train.lanes(), &|rows| observer.on(Event::Rows(rows)))?;
+        let fitted = fit(features, &learnt, self.engine.clone(), &|rows| observer.on(Event::Rows(rows)))?;
         directory.save_features(&fitted, &fingerprint)?;
         Ok(fitted)
     }
@@ -148,13 +157,13 @@ impl Caches {
         directory: &Directory,
         features: &FittedFeatures,
         sources: &Sources,
-        threads: usize,
+        engine: &Engine,
         observer: &dyn Observer,
     ) -> Result<Self> {
         let build = |split: &'static str, source: (Split, &Source)| -> Result<Arc<Cache>> {
             observer.on(Event::Stage { stage: Stage::Encode(split), rows: None });
             let progress = |rows| observer.on(Event::Rows(rows));
-            let cache = Cache::open_or_build(&directory.cache(split), features, source, threads, &progress)?;
+            let cache = Cache::open_or_build(&directory.cache(split), features, source, engine.clone(), &progress)?;
             if cache.skipped() > 0 {
                 observer
                     .on(Event::Notice(format!("{split}: {} rows that cannot be read were skipped", cache.skipped())));
