@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use trainyard_features::{Collector, Features, FittedFeatures, Memory, Round, Spill};
@@ -83,17 +83,17 @@ fn collectors(round: &Round, threads: usize, memory: &Memory) -> Vec<Collector> 
     (0..threads).map(|_| round.collector_within(memory.clone())).collect()
 }
 
-/// One pass: each thread takes the next batch when it is done with its last one.
+/// One pass: each thread takes the next batch when it is done with its last one, of a scan of its own while that lasts.
 fn pass(collectors: Vec<Collector>, source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Collector> {
-    let scan = Mutex::new(source.scan()?);
+    let scans = scans(source, collectors.len())?;
     let (counter, counts) = channel();
     let mut seen = 0;
     let collector = thread::scope(|scope| {
-        let start = |collector| {
-            let (scan, counter) = (&scan, counter.clone());
-            scope.spawn(move || collect(scan, collector, counter))
+        let start = |(thread, collector)| {
+            let (scans, counter) = (&scans, counter.clone());
+            scope.spawn(move || collect(scans, thread, collector, counter))
         };
-        let threads: Vec<_> = collectors.into_iter().map(start).collect();
+        let threads: Vec<_> = collectors.into_iter().enumerate().map(start).collect();
         drop(counter);
         for rows in counts {
             seen += rows;
@@ -105,21 +105,39 @@ fn pass(collectors: Vec<Collector>, source: &Source, progress: &mut dyn FnMut(u6
         });
         merge(collectors.collect::<Result<Vec<_>>>()?)
     })?;
-    let scan = scan.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if seen == 0 { Err(source.no_rows(scan.skipped())) } else { Ok(collector) }
+    let skipped = scans.iter().map(|scan| locked(scan).skipped()).sum();
+    if seen == 0 { Err(source.no_rows(skipped)) } else { Ok(collector) }
 }
 
-/// What one thread does. Its error ends the scan, and with it the other threads.
-fn collect(scan: &Mutex<Scan>, mut collector: Collector, counter: Sender<u64>) -> Result<Collector> {
-    let next = || scan.lock().unwrap_or_else(PoisonError::into_inner).next();
-    while let Some(batch) = next() {
-        let batch = batch?;
-        if let Err(error) = collector.update(&batch) {
-            scan.lock().unwrap_or_else(PoisonError::into_inner).stop();
-            return Err(error.into());
+/// Scans that together pass over the source, as many as there are threads if it has so many pieces: each decodes on a thread of its
+/// own, and decoding may take longer than looking at what comes out.
+fn scans(source: &Source, threads: usize) -> Result<Vec<Mutex<Scan>>> {
+    let pieces = source.pieces()?;
+    let n = threads.min(pieces.len()).max(1);
+    let of_scan = |scan: usize| pieces.iter().skip(scan).step_by(n).cloned().collect::<Vec<_>>();
+    (0..n).map(|scan| source.scan_pieces(&of_scan(scan)).map(Mutex::new)).collect()
+}
+
+fn locked(scan: &Mutex<Scan>) -> MutexGuard<'_, Scan> {
+    scan.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What one thread does: its own scan first, then the others. Its error ends them all, and with them the other threads.
+fn collect(scans: &[Mutex<Scan>], thread: usize, mut collector: Collector, counter: Sender<u64>) -> Result<Collector> {
+    let own = thread % scans.len();
+    for scan in scans[own..].iter().chain(&scans[..own]) {
+        let next = || locked(scan).next();
+        while let Some(batch) = next() {
+            let rows = batch.and_then(|batch| {
+                collector.update(&batch)?;
+                Ok(batch.num_rows() as u64)
+            });
+            if rows.is_err() {
+                scans.iter().for_each(|scan| locked(scan).stop());
+            }
+            // The receiver outlives this thread.
+            let _ = counter.send(rows?);
         }
-        // The receiver outlives this thread.
-        let _ = counter.send(batch.num_rows() as u64);
     }
     Ok(collector)
 }
