@@ -221,6 +221,33 @@ mod tests {
         check(expected(2, 4, 10), 0.524_209, 1e-4);
     }
 
+    /// tensorflow_transform/beam/vocabulary_integration_test.py: `_adjusted_mi_multi_class_label`, `_adjusted_mi_binary_label` and the
+    /// same without adjustment. There, probabilities keep 1e-6 away from 0 and 1, which moves the last digits.
+    #[test]
+    fn information_matches_tensorflow_transform() {
+        let by = |adjusted| Informative {
+            limit: 9,
+            min_count: 1,
+            min_information: f64::NEG_INFINITY,
+            adjusted,
+            min_diff_from_avg: 0.0,
+        };
+        let check_both = |counts: &[u64], rows: &[u64], plain: f64, adjusted: f64| {
+            check(information(counts, rows, by(false)), plain, 3e-4);
+            check(information(counts, rows, by(true)), adjusted, 3e-4);
+        };
+        let rows = [5, 7, 3];
+        check_both(&[0, 6, 0], &rows, 6.596_982_8, 5.480_090_1);
+        check_both(&[0, 0, 3], &rows, 6.965_661_3, 5.386_101_9);
+        check_both(&[4, 0, 0], &rows, 6.339_692, 4.905_472_2);
+        check_both(&[1, 1, 0], &rows, 0.684_463, -0.974_802_3);
+        let rows = [3, 9];
+        check_both(&[3, 2], &rows, 1.975_322_4, 1.407_079_4);
+        check_both(&[0, 4], &rows, 1.660_070_7, 0.998_744_8);
+        check_both(&[0, 3], &rows, 1.245_053_1, 0.501_717_8);
+        assert_eq!(information(&[3, 9], &rows, by(true)), 0.0);
+    }
+
     /// The sum over the whole distribution, with its probabilities from factorials.
     #[test]
     fn expected_terms_are_those_of_the_whole_distribution() {

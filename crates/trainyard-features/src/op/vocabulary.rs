@@ -347,7 +347,7 @@ mod tests {
         let cut = "adjusted = true\nmin_information = ";
         check_informative(&format!("{cut}5.4800"), &PREDICTORS, &CLASSES, &["good_1"]);
         check_informative(&format!("{cut}4.9054"), &PREDICTORS, &CLASSES, &["good_1", "good_2", "good_0"]);
-        check_informative(&format!("{cut}4.9055"), &PREDICTORS, &CLASSES, &["good_1", "good_2"]);
+        check_informative(&format!("{cut}4.91"), &PREDICTORS, &CLASSES, &["good_1", "good_2"]);
     }
 
     #[test]
