@@ -65,8 +65,8 @@ impl ValuesByClass {
         let mut next = BinaryHeap::new();
         let mut counts = vec![0; self.rows.len()];
         let mut top = Top::new(by.limit);
-        for class in 0..streams.len() {
-            next.extend(streams[class].next().transpose()?.map(|(value, count)| Reverse((value, class, count))));
+        for (class, stream) in streams.iter_mut().enumerate() {
+            next.extend(stream.next().transpose()?.map(|(value, count)| Reverse((value, class, count))));
         }
         while let Some(Reverse((value, class, count))) = next.pop() {
             counts[class] = count;
