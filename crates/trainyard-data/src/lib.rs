@@ -59,7 +59,7 @@ pub use arrow::record_batch::RecordBatch;
 pub use cache::{Cache, Split};
 pub use engine::Engine;
 pub use error::{Error, Place, Result};
-pub use fit::fit;
+pub use fit::{FitMemory, fit, fit_within};
 pub use loader::{Loader, LoaderConfig, LoaderState};
 pub use sink::{Sink, SinkFormat};
 pub use source::{Format, Location, ObjectUrl, OnError, PathSpec, Piece, Scan, Source, SourceConfig};
