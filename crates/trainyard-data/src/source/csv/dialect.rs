@@ -42,7 +42,15 @@ impl Dialect {
     }
 
     /// A field without the quotes that enclose it, of which those doubled inside are single. It is copied to `scratch` where it must.
+    #[inline]
     pub(super) fn unquoted<'a>(self, field: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        match field.first() {
+            Some(b'"' | b' ' | b'\t') if self.quotes => self.without_quotes(field, scratch),
+            _ => field,
+        }
+    }
+
+    fn without_quotes<'a>(self, field: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
         let mut inner = field;
         while let [first, rest @ ..] = inner
             && self.trims(*first)
@@ -50,7 +58,7 @@ impl Dialect {
             inner = rest;
         }
         match inner {
-            [b'"', quoted @ ..] if self.quotes => unescaped(quoted, scratch),
+            [b'"', quoted @ ..] => unescaped(quoted, scratch),
             _ => field,
         }
     }
