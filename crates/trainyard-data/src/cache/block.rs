@@ -108,6 +108,11 @@ impl Block {
         ragged.offsets.push(ragged.ids.len() as u32);
     }
 
+    /// All rows without their features.
+    pub(super) fn to_labels(&self) -> Batch {
+        Batch { rows: self.rows, labels: self.labels.to_vec(), weights: self.weights.to_vec(), ..Batch::default() }
+    }
+
     /// All rows.
     pub(super) fn to_batch(&self) -> Batch {
         let mut ids = vec![Ragged::new(); self.ids.len()];

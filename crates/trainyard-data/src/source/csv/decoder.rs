@@ -22,9 +22,12 @@ use crate::source::plan::Plan;
 /// Rows that are decoded at a time, column by column: their text and the places of their fields fit into a processor's cache.
 const ROWS: usize = 256;
 
-/// Sends the rows of all files, in order, to `sink`, until it wants no more. Decodes on all cores.
+/// Threads that decode at most: cutting feeds about so many, and each takes memory.
+const THREADS_MAX: usize = 8;
+
+/// Sends the rows of all files, in order, to `sink`, until it wants no more.
 pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &PieceSink) -> Result<()> {
-    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
     let chunks = Chunks::new(plan);
     map_in_order(
         chunks,

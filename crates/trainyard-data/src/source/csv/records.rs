@@ -303,7 +303,8 @@ mod tests {
         ) {
             let Ok(found) = read(&text, most, COMMAS) else { return Ok(()) };
             let found: Vec<_> = found.into_iter().map(|(_, fields)| fields).collect();
-            prop_assert_eq!(found, by_csv_core(&text));
+            // It ends a record at a line end only.
+            prop_assert_eq!(found, by_csv_core(&[&text[..], b"\n"].concat()));
         }
     }
 
@@ -313,13 +314,8 @@ mod tests {
         let (mut bytes, mut ends, mut all) = ([0; 1000], [0; 1000], Vec::new());
         loop {
             let (result, read, _, n) = reader.read_record(text, &mut bytes, &mut ends);
-            match result {
-                csv_core::ReadRecordResult::Record => {}
-                csv_core::ReadRecordResult::InputEmpty => {
-                    // What has no line end yet ends with the text.
-                    return all;
-                }
-                _ => return all,
+            if result != csv_core::ReadRecordResult::Record {
+                return all;
             }
             text = &text[read..];
             let start = |i: usize| if i == 0 { 0 } else { ends[i - 1] };
