@@ -297,11 +297,6 @@ impl Error {
     pub(crate) fn store(action: &'static str, url: ObjectUrl) -> impl FnOnce(object_store::Error) -> Error {
         move |source| Error::Store { action, url: Box::new(url), hint: hint(&source), source: Box::new(source) }
     }
-
-    /// Whether the error is about one row, so that `on_error = "skip"` may pass over it.
-    pub(crate) fn concerns_one_row(&self) -> bool {
-        matches!(self, Error::Ragged { .. } | Error::Value { .. } | Error::Record { .. })
-    }
 }
 
 /// What helps against a store's error.

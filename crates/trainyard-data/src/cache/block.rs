@@ -76,8 +76,26 @@ impl Block {
         self.weights.get(row).copied()
     }
 
+    /// Adds the ids that some rows have of a feature to `ragged`. A row is the place of its block among `blocks`, and its place in
+    /// the block.
+    pub(crate) fn gather_ids(
+        blocks: &[Block],
+        feature: usize,
+        rows: impl Iterator<Item = (usize, usize)>,
+        ragged: &mut Ragged,
+    ) {
+        let single: Option<Vec<&[u32]>> = blocks.iter().map(|block| block.ids[feature].single()).collect();
+        let Some(single) = single else {
+            return rows.for_each(|(block, row)| blocks[block].push_ids(feature, row, ragged));
+        };
+        // Nearly all features have one id in each row. Without a question about each, the processor waits for many at a time.
+        let before = ragged.ids.len() as u32;
+        ragged.ids.extend(rows.map(|(block, row)| u64::from(single[block][row])));
+        ragged.offsets.extend(before + 1..=ragged.ids.len() as u32);
+    }
+
     /// Adds the ids that a row has of a feature to `ragged`.
-    pub(crate) fn push_ids(&self, feature: usize, row: usize, ragged: &mut Ragged) {
+    fn push_ids(&self, feature: usize, row: usize, ragged: &mut Ragged) {
         let ids = &self.ids[feature];
         let places = ids.places(row);
         match &ids.values {
@@ -88,6 +106,11 @@ impl Block {
             ragged.weights.get_or_insert_default().extend_from_slice(&weights[places]);
         }
         ragged.offsets.push(ragged.ids.len() as u32);
+    }
+
+    /// All rows without their features.
+    pub(super) fn to_labels(&self) -> Batch {
+        Batch { rows: self.rows, labels: self.labels.to_vec(), weights: self.weights.to_vec(), ..Batch::default() }
     }
 
     /// All rows.
@@ -111,6 +134,14 @@ impl Ids {
         let weights = weights.map(|weights| floats(list(weights)?.values())).transpose()?;
         let values = Values::new(layout, column.values())?;
         Ok(Self { values, offsets: Some(column.offsets().clone()), present: None, weights })
+    }
+
+    /// The ids, if each row has one, and if they are narrow.
+    fn single(&self) -> Option<&[u32]> {
+        match self {
+            Self { values: Values::Narrow(values), offsets: None, present: None, weights: None } => Some(values),
+            _ => None,
+        }
     }
 
     /// Where the ids of a row are.

@@ -169,6 +169,15 @@ impl Cache {
         Ok(self.block(block)?.to_batch())
     }
 
+    /// Reads the labels and weights of a block, without what its rows have of features.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Cache::read`].
+    pub fn labels(&self, block: usize) -> Result<Batch> {
+        Ok(self.block(block)?.to_labels())
+    }
+
     /// Mean bytes of a row in the file.
     pub(crate) fn row_bytes(&self) -> u64 {
         let bytes: u64 = self.index.blocks.iter().map(|block| block.length).sum();
@@ -270,6 +279,16 @@ mod tests {
         let expected = source.scan().unwrap().map(|rows| features.transform_labelled(&rows.unwrap()).unwrap());
         assert_eq!(read_all(&cache).unwrap(), expected.collect::<Vec<_>>());
         assert_eq!((cache.rows(), cache.blocks(), cache.block_rows(2)), (20_000, 3, 20_000 - 2 * 8192));
+    }
+
+    #[test]
+    fn labels_are_those_of_the_rows() {
+        let (_folder, cache, ..) = cache(9_000);
+        for block in 0..2 {
+            let (rows, labels) = (cache.read(block).unwrap(), cache.labels(block).unwrap());
+            assert_eq!((labels.rows, labels.labels, labels.weights), (rows.rows, rows.labels, rows.weights));
+            assert!(labels.ids.is_empty() && labels.numeric.is_empty());
+        }
     }
 
     #[test]

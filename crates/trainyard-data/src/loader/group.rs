@@ -37,7 +37,8 @@ impl Group {
         let features = self.blocks.first().map_or(0, Block::n_ids);
         batch.ids.resize_with(features, Ragged::new);
         for (feature, ids) in batch.ids.iter_mut().enumerate() {
-            rows().for_each(|(block, row)| block.push_ids(feature, row, ids));
+            let rows = picks.iter().map(|pick| (pick.block(), pick.row()));
+            Block::gather_ids(&self.blocks, feature, rows, ids);
         }
         batch.labels.extend(rows().filter_map(|(block, row)| block.label(row)));
         batch.weights.extend(rows().filter_map(|(block, row)| block.weight(row)));

@@ -126,7 +126,7 @@ fn by_way_of_text(array: &ArrayRef, to: &DataType, rules: &Rules) -> Result<Conv
         let texts = cast(array, &DataType::LargeUtf8)?;
         texts.as_string::<i64>().iter().enumerate().for_each(|(row, text)| push(row, text.map(str::as_bytes)));
     }
-    Ok(Converted { array: column.finish(), bad })
+    Ok(Converted { array: column.finish()?, bad })
 }
 
 fn scalar_type(data_type: &DataType) -> ColumnType {

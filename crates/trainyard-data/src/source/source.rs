@@ -355,7 +355,7 @@ fn file_columns(
         Format::Arrow => ipc::columns(files, location, needed),
         Format::JsonLines | Format::TfRecord => records::columns(config, files, location, (needed, rows)),
         Format::Csv => {
-            let names = CsvFile::open(location, files.open(location)?, config)?.names;
+            let names = CsvFile::open(location, files.open(location)?, config)?.head.names.clone();
             needed.iter().try_for_each(|name| position(&names, name, location).map(drop))?;
             Ok(names.into_iter().map(RawColumn::untyped).collect())
         }
