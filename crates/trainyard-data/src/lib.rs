@@ -50,6 +50,7 @@ mod sink;
 mod source;
 #[cfg(test)]
 mod testing;
+mod view;
 
 pub use arrow::record_batch::RecordBatch;
 pub use cache::{Cache, Split};
@@ -57,4 +58,7 @@ pub use error::{Error, Place, Result};
 pub use fit::fit;
 pub use loader::{Loader, LoaderConfig, LoaderState};
 pub use sink::{Sink, SinkFormat};
-pub use source::{Format, OnError, PathSpec, Scan, Source, SourceConfig};
+pub use source::{
+    Format, INPUT_WEIGHT, OnError, PathSpec, RowWeight, Scan, Source, SourceConfig, SplitConfig,
+};
+pub use view::{Made, TableConfig, View, ViewConfig};

@@ -13,6 +13,7 @@ mod target;
 
 pub use format::SinkFormat;
 pub use sink::Sink;
+pub(crate) use target::Target;
 
 use std::io::{self, Write};
 

@@ -13,7 +13,7 @@ use crate::Result;
 
 /// A raw column, and the rows whose values could not be converted, which are missing in it.
 #[derive(Debug)]
-pub(super) struct Converted {
+pub(crate) struct Converted {
     pub array: ArrayRef,
     pub bad: Vec<usize>,
 }
@@ -25,7 +25,7 @@ pub(super) struct Converted {
 /// # Errors
 ///
 /// The name of a type that has no raw type.
-pub(super) fn column_type(data_type: &DataType) -> Result<Option<ColumnType>, String> {
+pub(crate) fn column_type(data_type: &DataType) -> Result<Option<ColumnType>, String> {
     Ok(Some(match data_type {
         DataType::Null => return Ok(None),
         DataType::Boolean => ColumnType::Bool,
@@ -49,7 +49,7 @@ fn is_time(data_type: &DataType) -> bool {
 /// Converts a column. What is not exact is bad: 2.5 is no whole number, and 2⁶³ none of 64 bits.
 ///
 /// Texts follow the rules of CSV, and so does whatever has no conversion of its own, by way of text.
-pub(super) fn convert(array: &ArrayRef, to: ColumnType, rules: &Rules) -> Result<Converted> {
+pub(crate) fn convert(array: &ArrayRef, to: ColumnType, rules: &Rules) -> Result<Converted> {
     let from = array.data_type();
     match to {
         ColumnType::Int if is_fraction(from) => whole_numbers(array),

@@ -7,16 +7,23 @@ mod config;
 mod convert;
 mod csv;
 mod files;
+mod inputs;
 mod parquet;
 mod plan;
 mod scan;
+mod shape;
 #[expect(clippy::module_inception, reason = "a file carries the name of its type")]
 mod source;
+mod split;
 mod table;
 
-pub use config::{Format, OnError, PathSpec, SourceConfig};
+pub use config::{Format, INPUT_WEIGHT, OnError, PathSpec, RowWeight, SourceConfig};
 pub use scan::Scan;
 pub use source::Source;
+pub use split::SplitConfig;
 
 pub(crate) use config::config;
-pub(crate) use plan::BATCH_ROWS;
+pub(crate) use convert::{column_type, convert};
+pub(crate) use csv::Rules;
+pub(crate) use plan::{BATCH_ROWS, arrow_schema, nearest};
+pub(crate) use table::{Notes, SourceTable};

@@ -3,18 +3,22 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::BooleanArray;
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::RecordBatch;
 use trainyard_features::{ColumnType, Schema};
 use trainyard_graph::random;
 
 use super::config::SourceConfig;
 use super::files::Files;
+use super::split::KeyRange;
 use crate::error::{Error, Result, listed};
 
 /// Rows of a full batch.
 pub(crate) const BATCH_ROWS: usize = 8192;
 
-/// The files, the columns to read from them, and their types.
+/// The files of one input, the columns to read from them, and their types.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub config: SourceConfig,
@@ -24,38 +28,46 @@ pub(super) struct Plan {
     pub part: Part,
 }
 
-/// Which of the rows a scan gives. Whether a row is held out is a function of its place among the rows alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which of the rows a scan gives. Whether a row is held out is a function of its place among the rows alone, or of its keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {
     All,
     /// Those that are not held out, where one in so many is.
     Learnt(u64),
     /// Those that are held out, one in so many.
     HeldOut(u64),
+    /// Those whose keys hash into a range.
+    Keyed(KeyRange),
 }
 
 impl Part {
-    /// Whether the row at this place belongs to the part.
-    pub(super) fn holds(self, row: u64) -> bool {
-        let is_held_out = |one_in| random::below(random::stream(0, "held out"), row, one_in) == 0;
+    /// The rows of a batch that belong to the part; the first row of the batch stands at place `first`.
+    pub(super) fn of(&self, batch: RecordBatch, first: u64) -> Result<RecordBatch> {
+        let is_held_out = |row, one_in| random::below(random::stream(0, "held out"), row, one_in) == 0;
+        let places = first..first + batch.num_rows() as u64;
+        let mask: BooleanArray = match self {
+            Part::All => return Ok(batch),
+            Part::Learnt(one_in) => places.map(|row| Some(!is_held_out(row, *one_in))).collect(),
+            Part::HeldOut(one_in) => places.map(|row| Some(is_held_out(row, *one_in))).collect(),
+            Part::Keyed(range) => range.mask(&batch)?,
+        };
+        Ok(filter_record_batch(&batch, &mask)?)
+    }
+
+    /// The columns that tell which rows belong to the part.
+    pub(super) fn columns(&self) -> &[String] {
         match self {
-            Part::All => true,
-            Part::Learnt(one_in) => !is_held_out(one_in),
-            Part::HeldOut(one_in) => is_held_out(one_in),
+            Part::Keyed(range) => &range.by,
+            _ => &[],
         }
     }
 }
 
 impl Plan {
-    /// A plan to read the columns of `schema`.
-    pub(super) fn new(config: SourceConfig, files: Files, schema: Schema) -> Self {
+    /// A plan to read the columns of `schema` of a part of the rows.
+    pub(super) fn new(config: SourceConfig, files: Files, schema: Schema, part: Part) -> Self {
         let arrow = Arc::new(arrow_schema(&schema));
-        Self { config, files, schema, arrow, part: Part::All }
-    }
-
-    /// The same for a part of the rows.
-    pub(super) fn of_part(self, part: Part) -> Self {
-        Self { part, ..self }
+        Self { config, files, schema, arrow, part }
     }
 }
 
@@ -69,7 +81,8 @@ pub(super) fn arrow_type(column_type: ColumnType) -> DataType {
     }
 }
 
-fn arrow_schema(schema: &Schema) -> arrow::datatypes::Schema {
+/// The Arrow schema of raw columns.
+pub(crate) fn arrow_schema(schema: &Schema) -> arrow::datatypes::Schema {
     let field = |field: &trainyard_features::Field| {
         arrow::datatypes::Field::new(&field.name, arrow_type(field.column_type), true)
     };
@@ -87,7 +100,7 @@ pub(super) fn position(names: &[String], wanted: &str, path: &Path) -> Result<us
 }
 
 /// The name that differs least from `wanted`, if a third of it or less does.
-fn nearest<'a>(names: &'a [String], wanted: &str) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(names: &'a [String], wanted: &str) -> Option<&'a str> {
     let wanted = wanted.to_lowercase();
     let distance = |name: &String| strsim::damerau_levenshtein(&name.to_lowercase(), &wanted);
     let nearest = names.iter().min_by_key(|name| distance(name))?;

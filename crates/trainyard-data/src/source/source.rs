@@ -1,23 +1,19 @@
 //! Files as a table.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::slice;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use arrow::datatypes::SchemaRef;
 use trainyard_features::{ColumnType, Field, Schema};
 
-use super::config::{Format, OnError, SourceConfig, config};
-use super::csv::CsvFile;
-use super::files::Files;
-use super::parquet::TypedColumn;
-use super::plan::{Part, Plan, position};
+use super::config::{OnError, SourceConfig, config};
+use super::inputs::{Input, Needed, check_same_columns, common_types, is_added, unique};
+use super::plan::{Part, Plan, arrow_schema, position};
 use super::scan::Scan;
-use super::{csv, parquet};
+use super::split::SplitConfig;
 use crate::error::{Error, Result, listed};
-
-/// Rows that tell the types of a CSV file's columns.
-const INFERENCE_ROWS: usize = 10_000;
 
 /// Files as a table: the columns that are needed, and any number of passes over their rows.
 ///
@@ -42,7 +38,12 @@ const INFERENCE_ROWS: usize = 10_000;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Source {
-    plan: Arc<Plan>,
+    /// How each input is read, in their order.
+    plans: Arc<[Arc<Plan>]>,
+    schema: Schema,
+    arrow: SchemaRef,
+    /// What the rows were made of, where the files are ours.
+    made_of: Option<Arc<str>>,
 }
 
 impl Source {
@@ -56,11 +57,7 @@ impl Source {
     /// When there is no file, a column is missing or named twice, a setting is impossible, or the two types of a column,
     /// needed and configured, contradict each other.
     pub fn open(config: &SourceConfig, needed: &[(&str, Option<ColumnType>)]) -> Result<Source> {
-        let files = find(config)?;
-        let needed = unique(needed)?;
-        let names: Vec<&str> = needed.iter().map(|(name, _)| *name).collect();
-        let known = known_columns(config, &files, &names)?;
-        Self::with_types(config, files, known, &needed)
+        Self::open_inputs(slice::from_ref(config), needed)
     }
 
     /// Opens a source with all the columns that the first file has.
@@ -69,66 +66,118 @@ impl Source {
     ///
     /// As [`Source::open`].
     pub fn open_all(config: &SourceConfig) -> Result<Source> {
-        let files = find(config)?;
-        let known = known_columns(config, &files, &[])?;
-        let names: Vec<String> = known.iter().map(|(name, _)| name.clone()).filter(|name| !name.is_empty()).collect();
-        let needed: Vec<_> = names.iter().map(|name| (name.as_str(), None)).collect();
-        Self::with_types(config, files, known, &needed)
+        Self::open_all_inputs(slice::from_ref(config))
     }
 
-    fn with_types(config: &SourceConfig, files: Files, known: Vec<TypedColumn>, needed: &[Needed]) -> Result<Source> {
-        let names: Vec<String> = known.iter().map(|(name, _)| name.clone()).collect();
-        config.types.keys().try_for_each(|name| position(&names, name, &files.paths[0]).map(drop))?;
-        let mut types = needed.iter().map(|need| declared_type(config, need)).collect::<Result<Vec<_>>>()?;
-        for ((name, _), declared) in needed.iter().zip(&mut types) {
-            let known = known.iter().find(|(known, _)| known == name).and_then(|(_, known)| *known);
-            *declared = declared.or(known);
+    /// Opens several inputs as one source: the rows of the first, then those of the second, and so on.
+    ///
+    /// A column that one input has as whole numbers and another as numbers is one of numbers; other types do not mix.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open`], and when the types of a column differ.
+    pub fn open_inputs(configs: &[SourceConfig], needed: &[(&str, Option<ColumnType>)]) -> Result<Source> {
+        let needed = unique(needed)?;
+        let names: Vec<&str> = needed.iter().map(|(name, _)| *name).collect();
+        let inputs = configs.iter().map(|config| Input::find(config, &names)).collect::<Result<Vec<_>>>()?;
+        Self::of_inputs(inputs, &needed)
+    }
+
+    /// Opens several inputs as one source with all of their columns, which must be the same; then come the weights, where the
+    /// inputs have some that are not in their files ([`RowWeight`](super::RowWeight)).
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open_inputs`], and when an input has a column that another one lacks.
+    pub fn open_all_inputs(configs: &[SourceConfig]) -> Result<Source> {
+        let inputs = configs.iter().map(|config| Input::find(config, &[])).collect::<Result<Vec<_>>>()?;
+        check_same_columns(&inputs)?;
+        let names = inputs.first().map(Input::names).unwrap_or_default();
+        let needed: Vec<_> = names.iter().map(|name| (name.as_str(), None)).collect();
+        Self::of_inputs(inputs, &needed)
+    }
+
+    fn of_inputs(inputs: Vec<Input>, needed: &[Needed]) -> Result<Source> {
+        if inputs.is_empty() {
+            return config("path", "is empty; name a file, a directory or a pattern");
         }
-        if files.format == Format::Csv {
-            infer_types(config, &files, needed, &mut types)?;
-        }
-        let fields = needed.iter().zip(types).map(|((name, _), column_type)| Field {
-            name: (*name).to_owned(),
-            column_type: column_type.unwrap_or(ColumnType::Text),
-        });
-        let schema = Schema { fields: fields.collect() };
-        Ok(Source { plan: Arc::new(Plan::new(config.clone(), files, schema)) })
+        let types = common_types(&inputs, needed)?;
+        let field = |((name, _), column_type): (&Needed, ColumnType)| Field { name: (*name).to_owned(), column_type };
+        let schema = Schema { fields: needed.iter().zip(types).map(field).collect() };
+        let plan = |input: Input| {
+            let read = schema.fields.iter().filter(|field| !is_added(input.config, &field.name)).cloned().collect();
+            Arc::new(Plan::new(input.config.clone(), input.files, Schema { fields: read }, Part::All))
+        };
+        let plans = inputs.into_iter().map(plan).collect();
+        Ok(Source { plans, arrow: Arc::new(arrow_schema(&schema)), schema, made_of: None })
     }
 
     /// The columns that a scan gives, in the order in which they were asked for.
     pub fn schema(&self) -> &Schema {
-        &self.plan.schema
+        &self.schema
     }
 
     /// The files in the order in which they are read.
-    pub fn files(&self) -> &[PathBuf] {
-        &self.plan.files.paths
+    pub fn files(&self) -> Vec<&Path> {
+        self.plans.iter().flat_map(|plan| plan.files.paths.iter().map(PathBuf::as_path)).collect()
     }
 
     /// The same rows with some of the columns only.
     ///
     /// If bad rows are skipped, all columns stay: a row that is bad in another column would come back.
     pub(crate) fn select(&self, columns: &[&str]) -> Result<Source> {
-        if columns.is_empty() || self.plan.config.on_error == OnError::Skip {
+        let is_skipping = self.plans.iter().any(|plan| plan.config.on_error == OnError::Skip);
+        if columns.is_empty() || is_skipping {
             return Ok(self.clone());
         }
-        let names: Vec<String> = self.schema().names().map(str::to_owned).collect();
-        let places = columns.iter().map(|column| position(&names, column, &self.files()[0]));
-        let places = places.collect::<Result<Vec<_>>>()?;
-        let fields = places.into_iter().map(|place| self.schema().fields[place].clone()).collect();
-        Ok(self.with(Schema { fields }, self.plan.part))
+        let places = columns.iter().map(|column| self.position(column)).collect::<Result<Vec<_>>>()?;
+        let schema = Schema { fields: places.into_iter().map(|place| self.schema.fields[place].clone()).collect() };
+        let plan = |plan: &Arc<Plan>| {
+            let is_read = |field: &&Field| schema.get(&field.name).is_some() || plan.part.columns().contains(&field.name);
+            let mut read: Vec<Field> = plan.schema.fields.iter().filter(is_read).cloned().collect();
+            if read.is_empty() {
+                // Something must be read to tell how many rows there are.
+                read.extend(plan.schema.fields.first().cloned());
+            }
+            Arc::new(Plan::new(plan.config.clone(), plan.files.clone(), Schema { fields: read }, plan.part.clone()))
+        };
+        let plans = self.plans.iter().map(plan).collect();
+        Ok(Source { plans, arrow: Arc::new(arrow_schema(&schema)), schema, made_of: self.made_of.clone() })
     }
 
     /// The rows in two parts: those to learn from, and one in `one_in` that is held out to judge by. Which row is in which
     /// part depends on its place alone, so every pass and every start of a program finds the same.
     pub fn hold_out(&self, one_in: u64) -> (Source, Source) {
-        let part = |part| self.with(self.schema().clone(), part);
-        (part(Part::Learnt(one_in)), part(Part::HeldOut(one_in)))
+        (self.of_part(&Part::Learnt(one_in)), self.of_part(&Part::HeldOut(one_in)))
     }
 
-    fn with(&self, schema: Schema, part: Part) -> Source {
-        let plan = Plan::new(self.plan.config.clone(), self.plan.files.clone(), schema).of_part(part);
-        Source { plan: Arc::new(plan) }
+    /// The rows to learn from, to judge by and for the final figures, told apart by their keys ([`SplitConfig`]).
+    ///
+    /// # Errors
+    ///
+    /// When a key is not a column of the source, or the shares cannot be.
+    pub fn split(&self, split: &SplitConfig) -> Result<[Source; 3]> {
+        split.check()?;
+        split.by.iter().try_for_each(|key| self.position(key).map(drop))?;
+        Ok(split.ranges().map(|range| self.of_part(&Part::Keyed(range))))
+    }
+
+    fn of_part(&self, part: &Part) -> Source {
+        let plan = |plan: &Arc<Plan>| {
+            Arc::new(Plan::new(plan.config.clone(), plan.files.clone(), plan.schema.clone(), part.clone()))
+        };
+        Source { plans: self.plans.iter().map(plan).collect(), ..self.clone() }
+    }
+
+    /// The same, but known by what its rows were made of: its files may be removed and made again.
+    pub(crate) fn made_of(self, origin: &str) -> Source {
+        Source { made_of: Some(origin.into()), ..self }
+    }
+
+    /// Where a column stands among those of the source.
+    fn position(&self, column: &str) -> Result<usize> {
+        let names: Vec<String> = self.schema.names().map(str::to_owned).collect();
+        position(&names, column, self.files()[0])
     }
 
     /// Starts a pass over all rows.
@@ -137,7 +186,7 @@ impl Source {
     ///
     /// None today: what goes wrong comes with the batches.
     pub fn scan(&self) -> Result<Scan> {
-        Ok(Scan::start(Arc::clone(&self.plan)))
+        Ok(Scan::start(&self.plans, &self.arrow))
     }
 
     /// Refuses a source without rows.
@@ -158,22 +207,28 @@ impl Source {
     /// When a file is not there any more.
     pub fn fingerprint(&self) -> Result<String> {
         let mut hash = crc32fast::Hasher::new();
+        if let Some(origin) = &self.made_of {
+            hash.update(format!("{origin} {:?} {:?}", self.schema, self.plans[0].part).as_bytes());
+            return Ok(format!("{:08x}-{origin}", hash.finalize()));
+        }
+        for plan in self.plans.iter() {
+            hash.update(format!("{:?} {:?} {:?}", plan.config, plan.schema, plan.part).as_bytes());
+        }
         let mut bytes = 0;
-        let how = format!("{:?} {:?} {:?}", self.plan.config, self.plan.schema, self.plan.part);
-        hash.update(how.as_bytes());
-        for path in self.files() {
+        let files = self.files();
+        for path in &files {
             let file = std::fs::metadata(path).map_err(Error::io("look at", path))?;
             let changed =
                 file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
             hash.update(format!("{}\n{}\n{}\n", path.display(), file.len(), changed.as_nanos()).as_bytes());
             bytes += file.len();
         }
-        Ok(format!("{:08x}-{}-{bytes}", hash.finalize(), self.files().len()))
+        Ok(format!("{:08x}-{}-{bytes}", hash.finalize(), files.len()))
     }
 
     /// The columns as Arrow sees them.
-    pub(super) fn arrow_schema(&self) -> &SchemaRef {
-        &self.plan.arrow
+    pub(crate) fn arrow_schema(&self) -> &SchemaRef {
+        &self.arrow
     }
 
     /// The error of a pass that found no row.
@@ -181,76 +236,6 @@ impl Source {
         let names: Vec<_> = self.files().iter().map(|path| format!("`{}`", path.display())).collect();
         Error::NoRows { files: listed(names.iter().map(String::as_str)), skipped: scan.skipped() }
     }
-}
-
-/// A column and the type that is asked for.
-type Needed<'a> = (&'a str, Option<ColumnType>);
-
-fn find(config: &SourceConfig) -> Result<Files> {
-    config.check()?;
-    Files::find(config)
-}
-
-/// The columns without repetition; a type that is given with one mention counts for all.
-fn unique<'a>(needed: &[Needed<'a>]) -> Result<Vec<Needed<'a>>> {
-    let mut unique: Vec<Needed> = Vec::new();
-    for &(name, column_type) in needed {
-        match unique.iter_mut().find(|(known, _)| *known == name) {
-            None => unique.push((name, column_type)),
-            Some((_, known)) => *known = agreed(name, *known, column_type, "needed")?,
-        }
-    }
-    if unique.is_empty() {
-        return config("features", "read no column; name at least one");
-    }
-    Ok(unique)
-}
-
-/// The one of two types that is given, if they do not differ.
-fn agreed(name: &str, a: Option<ColumnType>, b: Option<ColumnType>, how: &str) -> Result<Option<ColumnType>> {
-    match (a, b) {
-        (Some(a), Some(b)) if a != b => {
-            config("types", format!("gives column `{name}` as `{b}`, but it is {how} as `{a}`; make them one"))
-        }
-        _ => Ok(a.or(b)),
-    }
-}
-
-fn declared_type(config: &SourceConfig, need: &Needed) -> Result<Option<ColumnType>> {
-    agreed(need.0, need.1, config.types.get(need.0).copied(), "needed")
-}
-
-/// The columns of the first file with the types that the format knows, after a check that all files have the needed ones.
-fn known_columns(config: &SourceConfig, files: &Files, needed: &[&str]) -> Result<Vec<TypedColumn>> {
-    if files.format == Format::Parquet {
-        return parquet::columns(&files.paths, needed);
-    }
-    let mut first = None;
-    for path in &files.paths {
-        let names = CsvFile::open(path, config)?.names;
-        needed.iter().try_for_each(|name| position(&names, name, path).map(drop))?;
-        first.get_or_insert(names);
-    }
-    Ok(first.unwrap_or_default().into_iter().map(|name| (name, None)).collect())
-}
-
-/// Fills in the types that are not known yet from the first rows.
-fn infer_types(
-    config: &SourceConfig,
-    files: &Files,
-    needed: &[Needed],
-    types: &mut [Option<ColumnType>],
-) -> Result<()> {
-    let open: Vec<usize> = (0..types.len()).filter(|&i| types[i].is_none()).collect();
-    if open.is_empty() {
-        return Ok(());
-    }
-    let names: Vec<&str> = open.iter().map(|&i| needed[i].0).collect();
-    let evidence = csv::infer(config, &files.paths, &names, INFERENCE_ROWS)?;
-    for (i, evidence) in open.into_iter().zip(evidence) {
-        types[i] = evidence.column_type();
-    }
-    Ok(())
 }
 
 #[cfg(test)]
