@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A [`Source`] is a set of CSV or Parquet files and the columns that are needed of them. [`fit`] passes over its rows until
-//! the features know what they need. A [`Cache`] holds the encoded rows on disk. A [`Loader`] gives them out as batches. All
+//! the features know what they need. A [`View`] puts the result of an SQL query over the rows in their place. A [`Cache`] holds the encoded rows on disk. A [`Loader`] gives them out as batches. All
 //! of it streams: memory does not grow with the number of rows. All of it is deterministic: neither the fitted features nor
 //! the bytes of a cache nor the order of batches depend on the number of threads.
 //!
@@ -58,7 +58,5 @@ pub use error::{Error, Place, Result};
 pub use fit::fit;
 pub use loader::{Loader, LoaderConfig, LoaderState};
 pub use sink::{Sink, SinkFormat};
-pub use source::{
-    Format, INPUT_WEIGHT, OnError, PathSpec, RowWeight, Scan, Source, SourceConfig, SplitConfig,
-};
-pub use view::{Made, TableConfig, View, ViewConfig};
+pub use source::{Format, INPUT_WEIGHT, OnError, PathSpec, RowWeight, Scan, Source, SourceConfig, SplitConfig};
+pub use view::{Made, SavedView, TableConfig, View, ViewConfig};

@@ -35,7 +35,10 @@ impl<'a> Input<'a> {
         config.types.keys().try_for_each(|name| position(&names, name, &input.files.paths[0]).map(drop))?;
         if let Some(name) = names.iter().find(|name| is_added(config, name)) {
             let problem = format!("needs the name `{name}`, but `{}` has such a column", config.path);
-            return refused("weight", problem + "; if it holds weights, name it by `weight` in `[data]`, else rename it");
+            return refused(
+                "weight",
+                problem + "; if it holds weights, name it by `weight` in `[data]`, else rename it",
+            );
         }
         Ok(input)
     }
@@ -87,7 +90,8 @@ pub(super) fn check_same_columns(inputs: &[Input]) -> Result<()> {
         let (first_only, second_only) = (lacks(&other_names, &names), lacks(&names, &other_names));
         if !(first_only.is_empty() && second_only.is_empty()) {
             let which = only(first_only, "first") + &only(second_only, "second");
-            let problem = format!("have different columns{which}; give all inputs the same, by a `[view]` for instance");
+            let problem =
+                format!("have different columns{which}; give all inputs the same, by a `[view]` for instance");
             return Err(disagreement(first.config, other.config, problem));
         }
     }

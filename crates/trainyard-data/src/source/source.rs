@@ -133,7 +133,8 @@ impl Source {
         let places = columns.iter().map(|column| self.position(column)).collect::<Result<Vec<_>>>()?;
         let schema = Schema { fields: places.into_iter().map(|place| self.schema.fields[place].clone()).collect() };
         let plan = |plan: &Arc<Plan>| {
-            let is_read = |field: &&Field| schema.get(&field.name).is_some() || plan.part.columns().contains(&field.name);
+            let is_read =
+                |field: &&Field| schema.get(&field.name).is_some() || plan.part.columns().contains(&field.name);
             let mut read: Vec<Field> = plan.schema.fields.iter().filter(is_read).cloned().collect();
             if read.is_empty() {
                 // Something must be read to tell how many rows there are.

@@ -51,12 +51,19 @@ impl SplitConfig {
         let named_twice = self.by.iter().enumerate().find(|(i, name)| self.by[..*i].contains(name));
         let Self { eval, test, .. } = *self;
         let problem = match named_twice {
-            _ if self.by.is_empty() => "names no column; give those that name what must stay together in `by`".to_owned(),
+            _ if self.by.is_empty() => {
+                "names no column; give those that name what must stay together in `by`".to_owned()
+            }
             Some((_, name)) => format!("names the column `{name}` twice in `by`; remove one"),
             None if !(eval > 0.0 && eval < 1.0) => format!("has `eval = {eval}`; it is a share above 0 and below 1"),
-            None if !(0.0..1.0).contains(&test) => format!("has `test = {test}`; it is a share of at least 0 and below 1"),
+            None if !(0.0..1.0).contains(&test) => {
+                format!("has `test = {test}`; it is a share of at least 0 and below 1")
+            }
             None if eval + test >= 1.0 => {
-                format!("leaves no rows to learn from: `eval` and `test` sum to {}; they must stay below 1", eval + test)
+                format!(
+                    "leaves no rows to learn from: `eval` and `test` sum to {}; they must stay below 1",
+                    eval + test
+                )
             }
             None => return Ok(()),
         };
@@ -85,7 +92,8 @@ pub(super) struct KeyRange {
 impl KeyRange {
     /// Which rows of a batch belong to the range.
     pub(super) fn mask(&self, batch: &RecordBatch) -> Result<BooleanArray> {
-        let column = |name| batch.column_by_name(name).ok_or_else(|| internal(format!("the key `{name}` was not read")));
+        let column =
+            |name| batch.column_by_name(name).ok_or_else(|| internal(format!("the key `{name}` was not read")));
         let columns: Vec<&ArrayRef> = self.by.iter().map(column).collect::<Result<_>>()?;
         let mut bytes = Vec::new();
         (0..batch.num_rows()).map(|row| self.holds(&columns, row, &mut bytes).map(Some)).collect()
@@ -171,7 +179,9 @@ mod tests {
 
     /// Rows of `user,n`, several of a user, from `users`.
     fn visits(users: std::ops::Range<u64>) -> String {
-        users.map(|user| format!("u{user},{}\nu{},1\n", user % 7, user / 3)).fold("user,n\n".to_owned(), |all, row| all + &row)
+        users
+            .map(|user| format!("u{user},{}\nu{},1\n", user % 7, user / 3))
+            .fold("user,n\n".to_owned(), |all, row| all + &row)
     }
 
     fn users(source: &Source) -> BTreeMap<String, usize> {
@@ -216,7 +226,8 @@ mod tests {
         let (_folder, paths) = files(&[&visits(0..500)]);
         let [learnt, held_out, _] = open(&paths).split(&split(&["user"])).unwrap();
         for part in [learnt, held_out] {
-            let numbers: Vec<_> = rows(&part).unwrap().iter().map(|row| row.split_once('|').unwrap().1.to_owned()).collect();
+            let numbers: Vec<_> =
+                rows(&part).unwrap().iter().map(|row| row.split_once('|').unwrap().1.to_owned()).collect();
             assert_eq!(rows(&part.select(&["n"]).unwrap()).unwrap(), numbers);
         }
     }
@@ -224,7 +235,8 @@ mod tests {
     #[test]
     fn another_salt_gives_another_split() {
         let (_folder, paths) = files(&[&visits(0..500)]);
-        let parts = |salt| open(&paths).split(&SplitConfig { salt, ..split(&["user"]) }).unwrap().map(|part| users(&part));
+        let parts =
+            |salt| open(&paths).split(&SplitConfig { salt, ..split(&["user"]) }).unwrap().map(|part| users(&part));
         assert_ne!(parts(0), parts(1));
     }
 

@@ -8,8 +8,8 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::query::ROWS;
-use crate::source::{PathSpec, SourceConfig, config};
 use crate::Result;
+use crate::source::{PathSpec, SourceConfig, config};
 
 /// A query over the raw rows, whose result takes their place.
 ///
@@ -41,7 +41,10 @@ impl ViewConfig {
 
     pub(super) fn check(&self) -> Result<()> {
         if self.tables.contains_key(ROWS) {
-            return config("view.tables", format!("gives a table the name `{ROWS}`, which is that of the split's own rows; rename it"));
+            return config(
+                "view.tables",
+                format!("gives a table the name `{ROWS}`, which is that of the split's own rows; rename it"),
+            );
         }
         if self.memory_mib < 16 {
             return config("view.memory_mib", format!("is {}; it must be at least 16", self.memory_mib));

@@ -10,10 +10,12 @@
 
 mod config;
 mod query;
+mod saved;
 #[cfg(test)]
 mod tests;
 #[expect(clippy::module_inception, reason = "a file carries the name of its type")]
 mod view;
 
 pub use config::{TableConfig, ViewConfig};
+pub use saved::SavedView;
 pub use view::{Made, View};

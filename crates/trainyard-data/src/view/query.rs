@@ -47,8 +47,7 @@ pub(super) async fn plan(session: &SessionContext, sql: &str, tables: &[&str]) -
         check_table(&table, tables)?;
     }
     let plan = state.statement_to_plan(statement).await.map_err(not_planned)?;
-    let only_reading =
-        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let only_reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     only_reading.verify_plan(&plan).map_err(not_planned)?;
     check_repeatable(&plan)?;
     Ok(plan)
@@ -156,7 +155,9 @@ fn schema_message(error: &SchemaError) -> String {
 
 /// What to say of two columns of one name in the result.
 pub(super) fn two_columns(name: &str) -> String {
-    format!("gives two columns named `{name}`; name the columns that you want in place of `*`, and one of the two by `AS`")
+    format!(
+        "gives two columns named `{name}`; name the columns that you want in place of `*`, and one of the two by `AS`"
+    )
 }
 
 /// A message of several lines on one.

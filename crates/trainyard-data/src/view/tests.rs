@@ -71,14 +71,20 @@ fn check_error(sql: &str, expected: &[&str]) {
 
 #[test]
 fn joins_windows_and_filters_give_rows_in_the_order_of_the_rows() {
-    check("SELECT r.fare, z.name FROM rows r LEFT JOIN zones z ON r.zone = z.id WHERE r.fare > 0",
-        &["10|Bridge", "2|Airport", "30|Bridge", "50|Bridge", "7|"]);
-    check("SELECT zone, avg(fare) OVER (PARTITION BY zone ORDER BY \"Day\" ROWS BETWEEN 30 PRECEDING AND 1 PRECEDING) AS before \
+    check(
+        "SELECT r.fare, z.name FROM rows r LEFT JOIN zones z ON r.zone = z.id WHERE r.fare > 0",
+        &["10|Bridge", "2|Airport", "30|Bridge", "50|Bridge", "7|"],
+    );
+    check(
+        "SELECT zone, avg(fare) OVER (PARTITION BY zone ORDER BY \"Day\" ROWS BETWEEN 30 PRECEDING AND 1 PRECEDING) AS before \
            FROM rows ORDER BY zone, Day",
-        &["a|", "a|2.0", "b|", "b|10.0", "b|20.0", "c|"]);
-    check("WITH sums AS (SELECT zone, sum(fare) AS total FROM rows GROUP BY zone) \
+        &["a|", "a|2.0", "b|", "b|10.0", "b|20.0", "c|"],
+    );
+    check(
+        "WITH sums AS (SELECT zone, sum(fare) AS total FROM rows GROUP BY zone) \
            SELECT r.zone, total FROM rows r JOIN sums ON r.zone = sums.zone WHERE Day = 1",
-        &["b|90", "a|2"]);
+        &["b|90", "a|2"],
+    );
     check("SELECT *, note IS NULL AS no_note FROM rows WHERE zone = 'a'", &["a|1|2||true", "a|3|0|z|false"]);
 }
 
@@ -135,7 +141,10 @@ fn what_cannot_be_parsed_is_told_with_its_place() {
 
 #[test]
 fn tables_and_columns_that_are_not_there_are_named_with_the_nearest() {
-    check_error("SELECT * FROM row", &["reads a table `row`", "did you mean `rows`?", "tables: rows, zones", "[view.tables]"]);
+    check_error(
+        "SELECT * FROM row",
+        &["reads a table `row`", "did you mean `rows`?", "tables: rows, zones", "[view.tables]"],
+    );
     check_error("SELECT * FROM rows JOIN other.zones ON true", &["reads a table `other.zones`"]);
     check_error("SELECT * FROM (SELECT * FROM zonen) t", &["`zonen`", "did you mean `zones`?"]);
     check_error("SELECT day FROM rows", &["reads a column `day`", "did you mean", "Day"]);
@@ -147,9 +156,17 @@ fn tables_and_columns_that_are_not_there_are_named_with_the_nearest() {
 
 #[test]
 fn what_is_no_single_query_is_refused() {
-    for sql in ["DROP TABLE rows", "CREATE TABLE t AS SELECT * FROM rows", "INSERT INTO rows VALUES ('a', 1, 2, 'x')",
-        "DELETE FROM rows", "COPY rows TO 'stolen.csv'", "EXPLAIN SELECT * FROM rows", "SET a = 1", "SHOW TABLES",
-        "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'"] {
+    for sql in [
+        "DROP TABLE rows",
+        "CREATE TABLE t AS SELECT * FROM rows",
+        "INSERT INTO rows VALUES ('a', 1, 2, 'x')",
+        "DELETE FROM rows",
+        "COPY rows TO 'stolen.csv'",
+        "EXPLAIN SELECT * FROM rows",
+        "SET a = 1",
+        "SHOW TABLES",
+        "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
+    ] {
         check_error(sql, &["is no query; write one `SELECT`"]);
     }
     check_error("SELECT * FROM rows; SELECT * FROM zones", &["holds several statements"]);
@@ -158,10 +175,19 @@ fn what_is_no_single_query_is_refused() {
 
 #[test]
 fn functions_that_give_something_else_each_time_are_refused() {
-    for (call, name) in [("now()", "now"), ("random()", "random"), ("uuid()", "uuid"), ("current_date", "current_date"),
-        ("CURRENT_TIMESTAMP", "now"), ("current_time", "current_time")] {
+    for (call, name) in [
+        ("now()", "now"),
+        ("random()", "random"),
+        ("uuid()", "uuid"),
+        ("current_date", "current_date"),
+        ("CURRENT_TIMESTAMP", "now"),
+        ("current_time", "current_time"),
+    ] {
         check_error(&format!("SELECT zone, {call} AS x FROM rows"), &[&format!("calls `{name}`")]);
-        check_error(&format!("SELECT * FROM rows WHERE fare IN (SELECT 1 FROM zones WHERE {call} IS NOT NULL)"), &["calls `"]);
+        check_error(
+            &format!("SELECT * FROM rows WHERE fare IN (SELECT 1 FROM zones WHERE {call} IS NOT NULL)"),
+            &["calls `"],
+        );
     }
 }
 
@@ -169,8 +195,14 @@ fn functions_that_give_something_else_each_time_are_refused() {
 fn columns_that_no_feature_can_read_are_refused() {
     check_error("SELECT [fare, Day] AS both FROM rows", &["the column `both`", "List", "array_to_string(both, ' ')"]);
     check_error("SELECT named_struct('a', fare) AS s FROM rows", &["the column `s`", "CAST(s AS DOUBLE)"]);
-    check_error("SELECT r.*, s.* FROM rows r JOIN rows s ON r.zone = s.zone", &["gives two columns named `zone`", "AS"]);
-    check_error("SELECT CAST(18446744073709551615 AS BIGINT UNSIGNED) AS big FROM rows", &["`18446744073709551615`", "`big`"]);
+    check_error(
+        "SELECT r.*, s.* FROM rows r JOIN rows s ON r.zone = s.zone",
+        &["gives two columns named `zone`", "AS"],
+    );
+    check_error(
+        "SELECT CAST(18446744073709551615 AS BIGINT UNSIGNED) AS big FROM rows",
+        &["`18446744073709551615`", "`big`"],
+    );
 }
 
 #[test]
@@ -194,7 +226,8 @@ fn an_error_in_a_file_is_told_as_if_there_were_no_view() {
     // A column that the query does not read is not looked at.
     assert_eq!(rows(&files.make("SELECT zone FROM rows").unwrap().source).unwrap().len(), 12_001);
     let skipping = SourceConfig { on_error: OnError::Skip, ..files.config("rows.csv") };
-    let sql = "SELECT r.fare FROM rows r JOIN (SELECT zone, max(fare) AS top FROM rows GROUP BY zone) t ON r.fare = t.top";
+    let sql =
+        "SELECT r.fare FROM rows r JOIN (SELECT zone, max(fare) AS top FROM rows GROUP BY zone) t ON r.fare = t.top";
     let made = files.make_of(&files.view(sql), &skipping).unwrap();
     assert_eq!((rows(&made.source).unwrap(), made.skipped), (vec!["11999".to_owned()], 1));
     let again = files.make_of(&files.view(sql), &skipping).unwrap();

@@ -187,13 +187,15 @@ struct Run<'a> {
 impl Run<'_> {
     async fn write(self, target: &Path, counter: Sender<u64>) -> Result<Written> {
         let session = self.session()?;
-        let names: Vec<&str> = std::iter::once(ROWS).chain(self.view.tables.iter().map(|(name, _)| name.as_str())).collect();
+        let names: Vec<&str> =
+            std::iter::once(ROWS).chain(self.view.tables.iter().map(|(name, _)| name.as_str())).collect();
         let plan = plan(&session, &self.view.config.sql, &names).await?;
         let mixes_rows = mixes_rows(&plan);
         let rows = self.write_rows(&session, plan, target, &counter).await?;
         let skipped = self.row_notes.skipped();
         if rows == 0 {
-            let problem = format!("gives no rows for {} ({skipped} were skipped); is a condition too narrow?", self.files());
+            let problem =
+                format!("gives no rows for {} ({skipped} were skipped); is a condition too narrow?", self.files());
             return Err(Error::View { problem });
         }
         Ok(Written { skipped, mixes_rows })
@@ -220,7 +222,8 @@ impl Run<'_> {
         let failed = |error| self.failed(error);
         let schema = raw_schema(plan.schema())?;
         let arrow = Arc::new(arrow_schema(&schema));
-        let mut batches = session.execute_logical_plan(plan).await.map_err(failed)?.execute_stream().await.map_err(failed)?;
+        let mut batches =
+            session.execute_logical_plan(plan).await.map_err(failed)?.execute_stream().await.map_err(failed)?;
         let mut sink = Sink::create(Some(target), Some(SinkFormat::Parquet), &arrow)?;
         let rules = Rules::new(&SourceConfig::default());
         let mut rows = 0;

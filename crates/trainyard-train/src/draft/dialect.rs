@@ -56,7 +56,7 @@ fn first_text_file(config: &SourceConfig) -> Option<(PathBuf, Option<Format>)> {
         _ if config.format == Some(Format::Parquet) => return None,
         source => (source, config.format),
     };
-    Some((source.ok()?.files().first()?.clone(), format))
+    Some((source.ok()?.files().first()?.to_path_buf(), format))
 }
 
 /// The first lines that are whole and not empty.

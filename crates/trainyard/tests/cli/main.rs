@@ -6,3 +6,4 @@ mod commands;
 mod project;
 mod resume;
 mod serve;
+mod views;
