@@ -10,7 +10,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
-use datafusion::common::{DFSchema, TableReference};
+use datafusion::common::TableReference;
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
@@ -220,10 +220,10 @@ impl Run<'_> {
         counter: &Sender<u64>,
     ) -> Result<u64> {
         let failed = |error| self.failed(error);
-        let schema = raw_schema(plan.schema())?;
-        let arrow = Arc::new(arrow_schema(&schema));
         let mut batches =
             session.execute_logical_plan(plan).await.map_err(failed)?.execute_stream().await.map_err(failed)?;
+        let schema = raw_schema(&batches.schema())?;
+        let arrow = Arc::new(arrow_schema(&schema));
         let mut sink = Sink::create(Some(target), Some(SinkFormat::Parquet), &arrow)?;
         let rules = Rules::new(&SourceConfig::default());
         let mut rows = 0;
@@ -280,7 +280,7 @@ fn io_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a std:
 }
 
 /// The raw columns that hold the result of a query. A column of only missing values is text.
-fn raw_schema(result: &DFSchema) -> Result<Schema> {
+fn raw_schema(result: &arrow::datatypes::Schema) -> Result<Schema> {
     let mut fields: Vec<Field> = Vec::new();
     for field in result.fields() {
         let name = field.name();

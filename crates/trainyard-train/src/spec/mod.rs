@@ -153,7 +153,8 @@ impl Spec {
 
     /// The view, with the paths of its tables absolute.
     pub(crate) fn resolved_view(&self) -> Option<ViewConfig> {
-        let base = std::path::absolute(&self.base).unwrap_or_else(|_| self.base.clone());
+        // The directory of a file without one is the current one.
+        let base = std::path::absolute(Path::new(".").join(&self.base)).unwrap_or_else(|_| self.base.clone());
         let mut view = self.view.clone()?;
         for table in view.tables.values_mut() {
             table.0.path = inputs::joined(&table.0.path, &base);
