@@ -81,10 +81,11 @@ impl Directory {
         (dir.join("features.json"), dir.join("data.txt"))
     }
 
-    /// Refuses a directory that was made for another spec. What may differ is how long to train.
+    /// Refuses a directory that was made for another spec. What may differ is how long to train; and as long as no features were
+    /// fitted, as when the spec had a mistake, there is nothing to keep.
     fn check_spec(&self, spec: &Spec) -> Result<()> {
         let path = self.path.join("config.toml");
-        if !path.exists() {
+        if !path.exists() || !self.features_paths().0.exists() {
             return Ok(());
         }
         let before = Spec::read(&path)?;

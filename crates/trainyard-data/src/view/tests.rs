@@ -133,7 +133,7 @@ fn a_file_that_was_cut_short_is_made_again() {
 #[test]
 fn what_cannot_be_parsed_is_told_with_its_place() {
     check_error("SELECT zone FROM rows WHERE", &["cannot be parsed", "Expected"]);
-    check_error("SELECT zone\nFORM rows x y", &["cannot be parsed", "Line: 2, Column: 11"]);
+    check_error("SELECT zone\nFORM rows x y", &["cannot be parsed", "Line: 2, Column: 6"]);
     check_error("SELECT 'open FROM rows", &["cannot be parsed", "Unterminated string", "Line: 1, Column: 8"]);
     check_error("", &["is empty"]);
     check_error(&format!("SELECT {}1{} FROM rows", "(".repeat(5000), ")".repeat(5000)), &["nested too deeply"]);

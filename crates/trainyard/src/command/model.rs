@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use trainyard::data::{PathSpec, SavedView, Source, SourceConfig};
+use trainyard::data::{Error, PathSpec, SavedView, Source, SourceConfig};
 use trainyard::features::ColumnType;
 use trainyard::model::Predictor;
 use trainyard::model::bundle::{MANIFEST, Manifest};
@@ -61,9 +61,7 @@ impl Exported {
     pub fn open(&self, data: &[String], needed: &[Needed], through_view: bool) -> Result<Rows> {
         let config = self.source(data)?;
         if !through_view {
-            let opened = Source::open(&config, needed);
-            let hint = "the model was trained on the rows of a view; if the data is raw, `--view` applies it";
-            let source = if self.manifest.view.is_some() { opened.context(hint)? } else { opened? };
+            let source = self.open_inputs(config, needed)?;
             return Ok(Rows { source, _folder: None });
         }
         let Some(view) = &self.manifest.view else {
@@ -79,6 +77,18 @@ impl Exported {
         }
         let made = SourceConfig { path: path.as_path().into(), ..SourceConfig::default() };
         Ok(Rows { source: Source::open(&made, needed)?, _folder: Some(folder) })
+    }
+
+    /// Opens rows that have the model's inputs; where a view made these in training, it made the weights, too.
+    fn open_inputs(&self, config: SourceConfig, needed: &[Needed]) -> Result<Source> {
+        if self.manifest.view.is_none() {
+            return Ok(Source::open(&config, needed)?);
+        }
+        match Source::open(&SourceConfig { weight: None, ..config }, needed) {
+            Err(error @ Error::MissingColumn { .. }) => Err(anyhow::Error::from(error)
+                .context("the model was trained on the rows of a view; if the data is raw, `--view` applies it")),
+            opened => Ok(opened?),
+        }
     }
 }
 

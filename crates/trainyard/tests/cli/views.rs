@@ -129,9 +129,10 @@ fn windows_over_rows_that_were_held_out_one_in_ten_are_told_of() {
     let output = project.output(&RUN);
     let message = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && message.contains("`data.split`"), "{message}");
-    let keyed = viewed().with_spec("eval = \"eval.csv\"", "split = { by = [\"town\"], eval = 0.4, salt = 1 }");
-    let message = String::from_utf8_lossy(&keyed.output(&RUN).stderr).into_owned();
-    assert!(!message.contains("see the rows of one split"), "{message}");
+    let keyed = viewed().with_spec("eval = \"eval.csv\"", "split = { by = [\"id\"], eval = 0.3 }");
+    let output = keyed.output(&RUN);
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !message.contains("see the rows of one split"), "{message}");
 }
 
 #[test]
@@ -242,4 +243,12 @@ fn a_view_over_weighted_inputs_must_give_their_weights() {
     let project = project.with_spec("r.price,", "r.price, r.input_weight,");
     project.run(&RUN);
     project.run(&["evaluate", "runs/small", "eval.csv", "--view"]);
+    project.run(&["evaluate", "runs/small", "runs/small/view/eval.parquet"]);
+}
+
+#[test]
+fn a_spec_is_corrected_without_removing_what_its_mistake_left() {
+    let project = viewed().with_spec("SELECT r.id", "SELEKT r.id");
+    project.fails(&RUN, 2, &["cannot be parsed"]);
+    project.with_spec("SELEKT", "SELECT").run(&RUN);
 }
