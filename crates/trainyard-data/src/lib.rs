@@ -9,9 +9,10 @@
 //! ```
 //!
 //! A [`Source`] is a set of CSV or Parquet files and the columns that are needed of them. [`fit`] passes over its rows until
-//! the features know what they need. A [`View`] puts the result of an SQL query over the rows in their place. A [`Cache`] holds the encoded rows on disk. A [`Loader`] gives them out as batches. All
-//! of it streams: memory does not grow with the number of rows. All of it is deterministic: neither the fitted features nor
-//! the bytes of a cache nor the order of batches depend on the number of threads.
+//! the features know what they need. A [`View`] puts the result of an SQL query over the rows in their place. A [`Cache`] holds
+//! the encoded rows on disk. A [`Loader`] gives them out as batches. All of it streams: memory does not grow with the number of rows. All of it is deterministic: neither the fitted features nor
+//! the bytes of a cache nor the order of batches depend on the number of threads, nor on the [`Engine`]: passes over raw rows may
+//! run on the machines of a cluster.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -42,6 +43,9 @@
 
 mod background;
 mod cache;
+#[cfg(feature = "cluster")]
+pub mod cluster;
+mod engine;
 mod error;
 mod fit;
 mod loader;
@@ -54,9 +58,13 @@ mod view;
 
 pub use arrow::record_batch::RecordBatch;
 pub use cache::{Cache, Split};
+pub use engine::Engine;
 pub use error::{Error, Place, Result};
 pub use fit::fit;
 pub use loader::{Loader, LoaderConfig, LoaderState};
 pub use sink::{Sink, SinkFormat};
-pub use source::{Format, INPUT_WEIGHT, OnError, PathSpec, RowWeight, Scan, Source, SourceConfig, SplitConfig};
+pub use source::{
+    Format, INPUT_WEIGHT, Location, ObjectUrl, OnError, PathSpec, Piece, RowWeight, Scan, Source, SourceConfig,
+    SplitConfig,
+};
 pub use view::{Made, SavedView, TableConfig, View, ViewConfig};

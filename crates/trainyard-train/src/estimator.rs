@@ -11,7 +11,7 @@ use crate::trainer::{Ending, Memory, Trainer};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use trainyard_data::{Cache, SavedView, Source, Split, fit};
+use trainyard_data::{Cache, Engine, SavedView, Source, Split, fit};
 use trainyard_features::{Features, FittedFeatures, LabelTask};
 use trainyard_graph::{Cpu, Device};
 use trainyard_model::{Architecture, Binding, Bundle, Head, Model, Predictor, TrainingArchitecture, head_of};
@@ -29,6 +29,7 @@ pub struct Estimator {
     directory: PathBuf,
     model: Box<dyn Model>,
     head: Option<Box<dyn Head>>,
+    engine: Engine,
 }
 
 /// A run that has ended.
@@ -48,7 +49,8 @@ impl Estimator {
     /// An estimator whose run lives in `runs/<name>`.
     pub fn new(spec: Spec) -> Self {
         let directory = Path::new("runs").join(&spec.name);
-        Self { model: Box::new(spec.model.clone()), head: None, directory, spec }
+        let engine = Engine::from(spec.train.lanes());
+        Self { model: Box::new(spec.model.clone()), head: None, directory, engine, spec }
     }
 
     /// The same in another directory.
@@ -67,6 +69,13 @@ impl Estimator {
     #[must_use]
     pub fn with_head(self, head: impl Head + 'static) -> Self {
         Self { head: Some(Box::new(head)), ..self }
+    }
+
+    /// The same with the passes over raw rows, which fit and encode, on another engine than threads of this process. It
+    /// changes nothing in the results.
+    #[must_use]
+    pub fn with_engine(self, engine: impl Into<Engine>) -> Self {
+        Self { engine: engine.into(), ..self }
     }
 
     /// The directory of the run.
@@ -95,7 +104,7 @@ impl Estimator {
             Some(viewed) => viewed,
             None => Splits::with_columns(&self.spec, &features.labelled_inputs())?,
         };
-        let caches = Caches::build(&directory, &features, &splits, self.spec.train.lanes(), observer)?;
+        let caches = Caches::build(&directory, &features, &splits, &self.engine, observer)?;
         let head = self.head(&features)?;
         let head = self.head.as_deref().unwrap_or(head.as_ref());
         Run { estimator: self, directory, view, features, caches, head }.run(observer)
@@ -115,7 +124,7 @@ impl Estimator {
         let (label, weight) = (Some(self.spec.data.label.clone()), self.spec.data.weight_column());
         let features = Features::new(self.spec.features.clone(), learnt.schema(), label, weight)?;
         observer.on(Event::Stage { stage: Stage::Fit, rows: None });
-        let fitted = fit(features, learnt, self.spec.train.lanes(), &|rows| observer.on(Event::Rows(rows)))?;
+        let fitted = fit(features, learnt, self.engine.clone(), &|rows| observer.on(Event::Rows(rows)))?;
         directory.save_features(&fitted, data)?;
         Ok(fitted)
     }
@@ -137,13 +146,13 @@ impl Caches {
         directory: &Directory,
         features: &FittedFeatures,
         splits: &Splits,
-        threads: usize,
+        engine: &Engine,
         observer: &dyn Observer,
     ) -> Result<Self> {
         let build = |split: &'static str, source: (Split, &Source)| -> Result<Arc<Cache>> {
             observer.on(Event::Stage { stage: Stage::Encode(split), rows: None });
             let progress = |rows| observer.on(Event::Rows(rows));
-            let cache = Cache::open_or_build(&directory.cache(split), features, source, threads, &progress)?;
+            let cache = Cache::open_or_build(&directory.cache(split), features, source, engine.clone(), &progress)?;
             if cache.skipped() > 0 {
                 observer
                     .on(Event::Notice(format!("{split}: {} rows that cannot be read were skipped", cache.skipped())));

@@ -9,16 +9,18 @@ use arrow::buffer::{Buffer, MutableBuffer};
 use arrow::ipc::reader::FileDecoder;
 use arrow::ipc::{Block as IpcBlock, MetadataVersion, root_as_footer};
 use arrow::record_batch::RecordBatch;
+use serde::{Deserialize, Serialize};
 use trainyard_features::{Batch, FittedFeatures};
 
 use super::block::Block;
 use super::build::Build;
 use super::index::{BlockEntry, Index, KEY};
-use crate::Source;
 use crate::error::{Error, Result};
+use crate::{Engine, Source};
 
 /// What rows are encoded for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Split {
     /// To learn from: the rows that the features were fitted on, so that a feature which was fitted on labels must not show a row
     /// its own ([`FittedFeatures::transform_training`]).
@@ -35,6 +37,16 @@ impl Split {
             Self::Other => features.fingerprint(),
         }
     }
+
+    /// Makes raw rows ready for a model; with labels if the features have one.
+    pub(crate) fn transform(self, features: &FittedFeatures, rows: &RecordBatch) -> Result<Batch> {
+        let labelled = features.label().is_some();
+        Ok(match self {
+            Self::Training if labelled => features.transform_training(rows)?,
+            Self::Other if labelled => features.transform_labelled(rows)?,
+            _ => features.transform(rows)?,
+        })
+    }
 }
 
 /// Encoded rows in a file, in blocks of at most 8192 rows that are read in any order. Any number of threads may read.
@@ -47,9 +59,9 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Transforms all rows of `source` on `threads` threads, writes them to `path`, and opens the file.
+    /// Transforms all rows of `source` on an engine, writes them to `path`, and opens the file.
     ///
-    /// The bytes do not depend on the number of threads. A file at `path` is replaced once the new one is complete.
+    /// The bytes do not depend on the engine. A file at `path` is replaced once the new one is complete.
     /// Rows have labels if the features have one. `progress` is called from time to time with the rows written so far.
     ///
     /// # Errors
@@ -59,20 +71,12 @@ impl Cache {
         path: &Path,
         features: &FittedFeatures,
         (split, source): (Split, &Source),
-        threads: usize,
+        engine: impl Into<Engine>,
         progress: &dyn Fn(u64),
     ) -> Result<Cache> {
-        let labelled = features.label().is_some();
-        let transform = |rows: &RecordBatch| {
-            Ok(match split {
-                Split::Training if labelled => features.transform_training(rows)?,
-                Split::Other if labelled => features.transform_labelled(rows)?,
-                _ => features.transform(rows)?,
-            })
-        };
         let fingerprint = split.fingerprint(features);
-        let build = Build { path, fingerprint, source, threads, transform: &transform, progress };
-        build.run(features.encoding())?;
+        let build = Build { path, fingerprint, features: (split, features), source, engine: engine.into(), progress };
+        build.run()?;
         Self::open(path, &split.fingerprint(features))
     }
 
@@ -87,7 +91,7 @@ impl Cache {
         let index = read_index(&file, path)?;
         if index.fingerprint != fingerprint {
             let (found, expected) = (index.fingerprint, fingerprint.to_owned());
-            return Err(Error::StaleCache { path: path.to_owned(), found, expected });
+            return Err(Error::StaleCache { path: path.into(), found, expected });
         }
         let decoder = FileDecoder::new(Arc::new(index.layout.schema(Default::default())), MetadataVersion::V5);
         Ok(Cache { path: path.to_owned(), file, index, decoder })
@@ -102,13 +106,13 @@ impl Cache {
         path: &Path,
         features: &FittedFeatures,
         (split, source): (Split, &Source),
-        threads: usize,
+        engine: impl Into<Engine>,
         progress: &dyn Fn(u64),
     ) -> Result<Cache> {
         let expected = source.fingerprint()?;
         match Self::open(path, &split.fingerprint(features)) {
             Ok(cache) if cache.index.source == expected => Ok(cache),
-            _ => Self::build(path, features, (split, source), threads, progress),
+            _ => Self::build(path, features, (split, source), engine, progress),
         }
     }
 
@@ -197,7 +201,7 @@ impl Cache {
     }
 
     fn damaged<T>(&self, problem: String) -> Result<T> {
-        Err(Error::DamagedCache { path: self.path.clone(), problem })
+        Err(Error::DamagedCache { path: (&self.path).into(), problem })
     }
 
     /// Writes these batches as blocks.
@@ -218,7 +222,7 @@ impl Cache {
 
 /// Finds the index in the footer: `.. footer, its length in 4 bytes, "ARROW1"`.
 fn read_index(file: &File, path: &Path) -> Result<Index> {
-    let damaged = |problem: String| Error::DamagedCache { path: path.to_owned(), problem };
+    let damaged = |problem: String| Error::DamagedCache { path: path.into(), problem };
     let read = |offset, length: u64| {
         let mut bytes = vec![0; length as usize];
         file.read_exact_at(&mut bytes, offset).map_err(Error::io("read", path)).map(|()| bytes)

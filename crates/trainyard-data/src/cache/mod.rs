@@ -22,3 +22,5 @@ mod writer;
 pub use cache::{Cache, Split};
 
 pub(crate) use block::Block;
+#[cfg(feature = "cluster")]
+pub(crate) use layout::Layout;

@@ -1,16 +1,24 @@
 //! Several inputs as one table: what their columns have in common.
 
-use trainyard_features::ColumnType;
+use arrow::datatypes::DataType;
+use trainyard_features::{ColumnType, Field};
 
+use super::columns::{RawColumn, arrow_type, list_type, merge, position};
 use super::config::{Format, INPUT_WEIGHT, SourceConfig, config as refused};
 use super::csv::{self, CsvFile};
 use super::files::Files;
-use super::parquet::{self, TypedColumn};
-use super::plan::position;
+use super::location::{Location, Stores};
+use super::{ipc, parquet, records};
 use crate::error::{Error, Result, listed};
+use crate::ordered::map_in_order;
 
 /// Rows that tell the types of a CSV file's columns.
 const INFERENCE_ROWS: usize = 10_000;
+
+/// Files that are looked at at once: they may be far away.
+const LOOKS: usize = 8;
+/// Rows of each further file that are compared with those of the first, where rows name their columns themselves.
+const COMPARED_ROWS: usize = 100;
 
 /// A column and the type that is asked for.
 pub(super) type Needed<'a> = (&'a str, Option<ColumnType>);
@@ -21,18 +29,18 @@ pub(super) struct Input<'a> {
     pub config: &'a SourceConfig,
     pub files: Files,
     /// The columns of its first file, with the types that the format knows.
-    known: Vec<TypedColumn>,
+    known: Vec<RawColumn>,
 }
 
 impl<'a> Input<'a> {
     /// Finds the files, and checks that all of them have the columns that are needed.
-    pub(super) fn find(config: &'a SourceConfig, needed: &[&str]) -> Result<Self> {
+    pub(super) fn find(config: &'a SourceConfig, stores: Stores, needed: &[Needed<'_>]) -> Result<Self> {
         config.check()?;
-        let files = Files::find(config)?;
-        let read: Vec<&str> = needed.iter().copied().filter(|name| !is_added(config, name)).collect();
+        let files = Files::find(config, stores)?;
+        let read: Vec<Needed> = needed.iter().copied().filter(|(name, _)| !is_added(config, name)).collect();
         let input = Self { config, known: known_columns(config, &files, &read)?, files };
         let names = input.all_names();
-        config.types.keys().try_for_each(|name| position(&names, name, &input.files.paths[0]).map(drop))?;
+        config.types.keys().try_for_each(|name| position(&names, name, &input.files.locations[0]).map(drop))?;
         if let Some(name) = names.iter().find(|name| is_added(config, name)) {
             let problem = format!("needs the name `{name}`, but `{}` has such a column", config.path);
             return refused(
@@ -51,7 +59,11 @@ impl<'a> Input<'a> {
     }
 
     fn all_names(&self) -> Vec<String> {
-        self.known.iter().map(|(name, _)| name.clone()).collect()
+        self.known.iter().map(|column| column.name.clone()).collect()
+    }
+
+    fn column(&self, name: &str) -> Option<&RawColumn> {
+        self.known.iter().find(|column| column.name == name)
     }
 
     /// The types of the columns that are needed: those asked for or configured, else those of the format or of the first rows.
@@ -59,8 +71,7 @@ impl<'a> Input<'a> {
     fn types(&self, needed: &[Needed]) -> Result<Vec<Option<ColumnType>>> {
         let mut types = needed.iter().map(|need| declared_type(self.config, need)).collect::<Result<Vec<_>>>()?;
         for ((name, _), declared) in needed.iter().zip(&mut types) {
-            let known = self.known.iter().find(|(known, _)| known == name).and_then(|(_, known)| *known);
-            *declared = declared.or(known);
+            *declared = declared.or(self.column(name).and_then(|known| known.column_type));
         }
         if self.files.format == Format::Csv {
             infer_types(self.config, &self.files, needed, &mut types)?;
@@ -98,9 +109,35 @@ pub(super) fn check_same_columns(inputs: &[Input]) -> Result<()> {
     Ok(())
 }
 
+/// The columns that are needed, each of a type that holds the values of all inputs.
+pub(super) fn common_fields(inputs: &[Input], needed: &[Needed]) -> Result<Vec<(Field, DataType)>> {
+    let types = common_types(inputs, needed)?;
+    let field = |((name, _), column_type): (&Needed, ColumnType)| {
+        let is_list = |input: &&Input| input.column(name).is_some_and(|column| column.is_list);
+        let is_value = |input: &&Input| {
+            input.files.format == Format::Csv
+                || input.column(name).is_some_and(|column| !column.is_list && column.column_type.is_some())
+        };
+        let data_type = match (inputs.iter().find(is_list), inputs.iter().find(is_value)) {
+            (Some(lists), Some(values)) => {
+                let problem = format!("have column `{name}` as lists and as single values; make it one of them");
+                return Err(disagreement(lists.config, values.config, problem));
+            }
+            (Some(_), None) if column_type != ColumnType::Text => {
+                let problem = format!("gives column `{name}` as `{column_type}`, but it holds lists: `text`");
+                return refused("types", problem);
+            }
+            (Some(_), None) => list_type(),
+            (None, _) => arrow_type(column_type),
+        };
+        Ok((Field { name: (*name).to_owned(), column_type }, data_type))
+    };
+    needed.iter().zip(types).map(field).collect()
+}
+
 /// One type for each column that is needed, which holds the values of all inputs: whole numbers become numbers where another
 /// input has fractions, and nothing else changes. Columns of only missing values are text.
-pub(super) fn common_types(inputs: &[Input], needed: &[Needed]) -> Result<Vec<ColumnType>> {
+fn common_types(inputs: &[Input], needed: &[Needed]) -> Result<Vec<ColumnType>> {
     let mut common: Vec<Option<(ColumnType, &SourceConfig)>> = vec![None; needed.len()];
     for input in inputs {
         for ((slot, found), (name, _)) in common.iter_mut().zip(input.types(needed)?).zip(needed) {
@@ -173,18 +210,59 @@ fn declared_type(config: &SourceConfig, need: &Needed) -> Result<Option<ColumnTy
     agreed(need.0, needed, config.types.get(need.0).copied(), "needed")
 }
 
-/// The columns of the first file with the types that the format knows, after a check that all files have the needed ones.
-fn known_columns(config: &SourceConfig, files: &Files, needed: &[&str]) -> Result<Vec<TypedColumn>> {
-    if files.format == Format::Parquet {
-        return parquet::columns(&files.paths, needed);
+/// The columns of the first file with the types that the format knows, after a check that all files have the needed ones and
+/// agree on their types.
+fn known_columns(config: &SourceConfig, files: &Files, needed: &[Needed]) -> Result<Vec<RawColumn>> {
+    let names: Vec<&str> = needed.iter().map(|(name, _)| *name).collect();
+    let is_open = |name: &str| needed.is_empty() || needed.contains(&(name, None));
+    let decides = |name: &str| is_open(name) && !config.types.contains_key(name);
+    let mut locations = files.locations.iter();
+    let (mut known, mut first) = (Vec::new(), &files.locations[0]);
+    // A file of records may have none, and then tells no columns.
+    for location in locations.by_ref() {
+        (known, first) = (file_columns(config, files, location, (&names, INFERENCE_ROWS))?, location);
+        if !known.is_empty() {
+            break;
+        }
     }
-    let mut first = None;
-    for path in &files.paths {
-        let names = CsvFile::open(path, config)?.names;
-        needed.iter().try_for_each(|name| position(&names, name, path).map(drop))?;
-        first.get_or_insert(names);
+    let look = |location| match file_columns(config, files, location, (&names, COMPARED_ROWS)) {
+        Ok(columns) => Ok((location, columns)),
+        Err(error) => Err(compared(error, first)),
+    };
+    let add = |other| merge(&mut known, first, other, files.format == Format::JsonLines, decides).map(|()| true);
+    map_in_order(locations.map(Ok), LOOKS, look, add)?;
+    let all: Vec<String> = known.iter().map(|column| column.name.clone()).collect();
+    names.iter().try_for_each(|name| position(&all, name, first).map(drop))?;
+    Ok(known)
+}
+
+fn file_columns(
+    config: &SourceConfig,
+    files: &Files,
+    location: &Location,
+    (needed, rows): (&[&str], usize),
+) -> Result<Vec<RawColumn>> {
+    match files.format {
+        Format::Parquet => parquet::columns(files, location, needed),
+        Format::Arrow => ipc::columns(files, location, needed),
+        Format::JsonLines | Format::TfRecord => records::columns(config, files, location, (needed, rows)),
+        Format::Csv => {
+            let names = CsvFile::open(location, files.open(location)?, config)?.names;
+            needed.iter().try_for_each(|name| position(&names, name, location).map(drop))?;
+            Ok(names.into_iter().map(RawColumn::untyped).collect())
+        }
     }
-    Ok(first.unwrap_or_default().into_iter().map(|name| (name, None)).collect())
+}
+
+/// Says that the first file has the column that another one lacks.
+fn compared(error: Error, first: &Location) -> Error {
+    match error {
+        Error::MissingColumn { path, column, columns, .. } => {
+            let suggestion = format!(", which `{first}` has; give all files the same columns");
+            Error::MissingColumn { path, column, columns, suggestion }
+        }
+        error => error,
+    }
 }
 
 /// Fills in the types that are not known yet from the first rows.
@@ -199,7 +277,7 @@ fn infer_types(
         return Ok(());
     }
     let names: Vec<&str> = open.iter().map(|&i| needed[i].0).collect();
-    let evidence = csv::infer(config, &files.paths, &names, INFERENCE_ROWS)?;
+    let evidence = csv::infer(config, files, &names, INFERENCE_ROWS)?;
     for (i, evidence) in open.into_iter().zip(evidence) {
         types[i] = evidence.column_type();
     }

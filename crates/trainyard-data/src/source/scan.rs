@@ -1,18 +1,17 @@
 //! A pass over the rows.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use super::config::Format;
-use super::plan::Plan;
+use super::piece::{Decoded, Piece, PieceSink};
 use super::shape::shaped;
-use super::{csv, parquet};
+use super::source::Source;
+use super::{csv, ipc, parquet, records};
 use crate::Result;
-use crate::background::Background;
+use crate::background::{Background, Sink};
 
 /// Batches that wait for their reader.
 const DEPTH: usize = 4;
@@ -22,35 +21,38 @@ const DEPTH: usize = 4;
 /// A thread of its own decodes ahead; it ends with the scan. After an error there are no more batches.
 #[derive(Debug)]
 pub struct Scan {
-    /// The input that is read, and those that come after it.
-    plans: VecDeque<Arc<Plan>>,
-    batches: Option<Background<Result<RecordBatch>>>,
-    /// The columns that are given.
-    arrow: SchemaRef,
+    source: Source,
+    batches: Background<Result<Decoded>>,
     skipped: Arc<AtomicU64>,
-    /// Rows decoded so far, of all parts.
-    row: u64,
+    /// The piece that the last batch came from, and its rows so far, of all parts.
+    place: (u64, u64),
 }
 
 impl Scan {
-    pub(super) fn start(plans: &[Arc<Plan>], arrow: &SchemaRef) -> Scan {
-        let plans: VecDeque<_> = plans.iter().cloned().collect();
+    /// Starts a pass over some pieces; all of the source if there are none given.
+    pub(super) fn start(source: Source, pieces: Option<Vec<Piece>>) -> Scan {
         let skipped = Arc::new(AtomicU64::new(0));
-        let batches = plans.front().map(|plan| read(Arc::clone(plan), Arc::clone(&skipped)));
-        Scan { plans, batches, arrow: Arc::clone(arrow), skipped, row: 0 }
+        let (read, count) = (source.clone(), Arc::clone(&skipped));
+        let batches = Background::spawn(DEPTH, move |sink| {
+            if let Err(error) = decode(&read, pieces.as_deref(), &count, &sink) {
+                // Who has dropped the scan does not want its error either.
+                let _ = sink.send(Err(error));
+            }
+        });
+        Scan { source, batches, skipped, place: (0, 0) }
     }
 
     /// The rows of a batch that belong to the scan's part, with the columns that are given.
-    fn taken(&mut self, plan: &Plan, batch: RecordBatch) -> Result<RecordBatch> {
-        let first = self.row;
-        self.row += batch.num_rows() as u64;
-        shaped(plan.part.of(batch, first)?, plan.config.weight.as_ref(), &self.arrow)
+    fn taken(&mut self, Decoded { piece, rows }: Decoded) -> Result<RecordBatch> {
+        let first = if self.place.0 == piece.number { self.place.1 } else { 0 };
+        self.place = (piece.number, first + rows.num_rows() as u64);
+        let plan = self.source.plan(&piece);
+        shaped(plan.part.of(rows, piece.number, first)?, plan.config.weight.as_ref(), self.source.arrow_schema())
     }
 
     /// Ends the scan: there are no more batches.
     pub(crate) fn stop(&mut self) {
-        self.plans.clear();
-        self.batches = None;
+        self.batches.stop();
     }
 
     /// Rows left out so far because they could not be read; always 0 unless `on_error` is `skip`.
@@ -66,34 +68,31 @@ impl Iterator for Scan {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let plan = Arc::clone(self.plans.front()?);
-            let Some(batch) = self.batches.as_mut().and_then(Iterator::next) else {
-                self.plans.pop_front();
-                self.batches = self.plans.front().map(|plan| read(Arc::clone(plan), Arc::clone(&self.skipped)));
-                continue;
+            let batch = match self.batches.next()? {
+                Ok(decoded) => self.taken(decoded),
+                Err(error) => return Some(Err(error)),
             };
-            match batch.and_then(|batch| self.taken(&plan, batch)) {
-                Ok(batch) if batch.num_rows() == 0 => {}
-                Ok(batch) => return Some(Ok(batch)),
-                Err(error) => {
-                    self.stop();
-                    return Some(Err(error));
-                }
+            if batch.as_ref().map_or(true, |batch| batch.num_rows() > 0) {
+                return Some(batch);
             }
         }
     }
 }
 
-/// Starts to decode the rows of an input.
-fn read(plan: Arc<Plan>, skipped: Arc<AtomicU64>) -> Background<Result<RecordBatch>> {
-    Background::spawn(DEPTH, move |sink| {
-        let result = match plan.files.format {
-            Format::Csv => csv::scan(&plan, &skipped, &sink),
-            Format::Parquet => parquet::scan(&plan, &skipped, &sink),
-        };
-        if let Err(error) = result {
-            // Who has dropped the scan does not want its error either.
-            let _ = sink.send(Err(error));
+/// Sends the rows of the pieces, in order, to `sink`, until it wants no more.
+fn decode(source: &Source, pieces: Option<&[Piece]>, skipped: &AtomicU64, sink: &Sink<Result<Decoded>>) -> Result<()> {
+    let pieces = pieces.map_or_else(|| source.pieces(), Ok)?;
+    for piece in pieces {
+        let (plan, sink) = (source.plan(piece).of_piece(piece), PieceSink::new(piece, sink));
+        match plan.files.format {
+            Format::Csv => csv::scan(&plan, skipped, &sink)?,
+            Format::Parquet => parquet::scan(&plan, skipped, &sink)?,
+            Format::Arrow => ipc::scan(&plan, skipped, &sink)?,
+            Format::JsonLines | Format::TfRecord => records::scan(&plan, skipped, &sink)?,
         }
-    })
+        if !sink.is_open() {
+            break;
+        }
+    }
+    Ok(())
 }

@@ -1,19 +1,28 @@
 //! Files as a table.
 
-use std::path::{Path, PathBuf};
+use std::io::Read;
 use std::slice;
-use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::sync::{Arc, OnceLock};
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
+#[cfg(feature = "cluster")]
+use serde::{Deserialize, Serialize};
 use trainyard_features::{ColumnType, Field, Schema};
 
-use super::config::{OnError, SourceConfig, config};
-use super::inputs::{Input, Needed, check_same_columns, common_types, is_added, unique};
-use super::plan::{Part, Plan, arrow_schema, position};
+use super::columns::position;
+#[cfg(feature = "cluster")]
+use super::columns::{arrow_type, list_type};
+use super::config::{Format, OnError, SourceConfig, config as config_error};
+#[cfg(feature = "cluster")]
+use super::files::Files;
+use super::inputs::{Input, Needed, check_same_columns, common_fields, is_added, unique};
+use super::location::{Location, Stores};
+use super::piece::Piece;
+use super::plan::{Part, Plan, arrow_schema};
 use super::scan::Scan;
 use super::split::SplitConfig;
 use crate::error::{Error, Result, listed};
+use crate::ordered::internal;
 
 /// Files as a table: the columns that are needed, and any number of passes over their rows.
 ///
@@ -38,10 +47,14 @@ use crate::error::{Error, Result, listed};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// How each input is read, in their order.
+    /// How each input is read, in their order. At least one.
     plans: Arc<[Arc<Plan>]>,
+    /// The files of all inputs.
+    files: Arc<[Location]>,
+    /// The columns that are given.
     schema: Schema,
     arrow: SchemaRef,
+    pieces: Arc<OnceLock<Vec<Piece>>>,
     /// What the rows were made of, where the files are ours.
     made_of: Option<Arc<str>>,
 }
@@ -77,10 +90,18 @@ impl Source {
     ///
     /// As [`Source::open`], and when the types of a column differ.
     pub fn open_inputs(configs: &[SourceConfig], needed: &[(&str, Option<ColumnType>)]) -> Result<Source> {
+        Self::open_in(Stores::from_environment(), configs, needed)
+    }
+
+    /// Opens a source whose remote files lie in these stores.
+    pub(super) fn open_in(
+        stores: Stores,
+        configs: &[SourceConfig],
+        needed: &[(&str, Option<ColumnType>)],
+    ) -> Result<Source> {
         let needed = unique(needed)?;
-        let names: Vec<&str> = needed.iter().map(|(name, _)| *name).collect();
-        let inputs = configs.iter().map(|config| Input::find(config, &names)).collect::<Result<Vec<_>>>()?;
-        Self::of_inputs(inputs, &needed)
+        let find = |config| Input::find(config, stores.clone(), &needed);
+        Self::of_inputs(configs.iter().map(find).collect::<Result<_>>()?, &needed)
     }
 
     /// Opens several inputs as one source with all of their columns, which must be the same; then come the weights, where the
@@ -90,7 +111,8 @@ impl Source {
     ///
     /// As [`Source::open_inputs`], and when an input has a column that another one lacks.
     pub fn open_all_inputs(configs: &[SourceConfig]) -> Result<Source> {
-        let inputs = configs.iter().map(|config| Input::find(config, &[])).collect::<Result<Vec<_>>>()?;
+        let find = |config| Input::find(config, Stores::from_environment(), &[]);
+        let inputs = configs.iter().map(find).collect::<Result<Vec<_>>>()?;
         check_same_columns(&inputs)?;
         let names = inputs.first().map(Input::names).unwrap_or_default();
         let needed: Vec<_> = names.iter().map(|name| (name.as_str(), None)).collect();
@@ -99,17 +121,23 @@ impl Source {
 
     fn of_inputs(inputs: Vec<Input>, needed: &[Needed]) -> Result<Source> {
         if inputs.is_empty() {
-            return config("path", "is empty; name a file, a directory or a pattern");
+            return config_error("path", "is empty; name a file, a directory or a pattern");
         }
-        let types = common_types(&inputs, needed)?;
-        let field = |((name, _), column_type): (&Needed, ColumnType)| Field { name: (*name).to_owned(), column_type };
-        let schema = Schema { fields: needed.iter().zip(types).map(field).collect() };
+        let fields = common_fields(&inputs, needed)?;
         let plan = |input: Input| {
-            let read = schema.fields.iter().filter(|field| !is_added(input.config, &field.name)).cloned().collect();
-            Arc::new(Plan::new(input.config.clone(), input.files, Schema { fields: read }, Part::All))
+            let read = fields.iter().filter(|(field, _)| !is_added(input.config, &field.name)).cloned().collect();
+            Plan::new(input.config.clone(), input.files, read)
         };
-        let plans = inputs.into_iter().map(plan).collect();
-        Ok(Source { plans, arrow: Arc::new(arrow_schema(&schema)), schema, made_of: None })
+        Ok(Self::of_plans(inputs.into_iter().map(plan).collect(), fields.clone()))
+    }
+
+    /// The source that gives these columns of the rows that plans read.
+    fn of_plans(plans: Vec<Plan>, fields: Vec<(Field, DataType)>) -> Source {
+        let files = plans.iter().flat_map(|plan| plan.files.locations.iter().cloned()).collect();
+        let arrow = arrow_schema(&fields);
+        let schema = Schema { fields: fields.into_iter().map(|(field, _)| field).collect() };
+        let plans = plans.into_iter().map(Arc::new).collect();
+        Source { plans, files, schema, arrow, pieces: Arc::default(), made_of: None }
     }
 
     /// The columns that a scan gives, in the order in which they were asked for.
@@ -118,8 +146,23 @@ impl Source {
     }
 
     /// The files in the order in which they are read.
-    pub fn files(&self) -> Vec<&Path> {
-        self.plans.iter().flat_map(|plan| plan.files.paths.iter().map(PathBuf::as_path)).collect()
+    pub fn files(&self) -> &[Location] {
+        &self.files
+    }
+
+    /// How the files are written; those of the first input.
+    pub fn format(&self) -> Format {
+        self.plans[0].files.format
+    }
+
+    /// The bytes of one of the files, unpacked if it is packed.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there any more, or may not be read.
+    pub fn bytes(&self, file: &Location) -> Result<Box<dyn Read + Send>> {
+        let has = |plan: &&Arc<Plan>| plan.files.locations.contains(file);
+        self.plans.iter().find(has).unwrap_or(&self.plans[0]).files.open(file)
     }
 
     /// The same rows with some of the columns only.
@@ -131,19 +174,16 @@ impl Source {
             return Ok(self.clone());
         }
         let places = columns.iter().map(|column| self.position(column)).collect::<Result<Vec<_>>>()?;
-        let schema = Schema { fields: places.into_iter().map(|place| self.schema.fields[place].clone()).collect() };
+        let field = |&place: &usize| (self.schema.fields[place].clone(), self.arrow.field(place).data_type().clone());
         let plan = |plan: &Arc<Plan>| {
-            let is_read =
-                |field: &&Field| schema.get(&field.name).is_some() || plan.part.columns().contains(&field.name);
-            let mut read: Vec<Field> = plan.schema.fields.iter().filter(is_read).cloned().collect();
-            if read.is_empty() {
-                // Something must be read to tell how many rows there are.
-                read.extend(plan.schema.fields.first().cloned());
-            }
-            Arc::new(Plan::new(plan.config.clone(), plan.files.clone(), Schema { fields: read }, plan.part.clone()))
+            let is_read = |name: &str| columns.contains(&name) || plan.part.columns().iter().any(|key| key == name);
+            let read = (0..plan.schema.fields.len()).filter(|&i| is_read(&plan.schema.fields[i].name));
+            let read: Vec<usize> = read.collect();
+            // Something must be read to tell how many rows there are.
+            plan.of_columns(if read.is_empty() { &[0] } else { &read })
         };
-        let plans = self.plans.iter().map(plan).collect();
-        Ok(Source { plans, arrow: Arc::new(arrow_schema(&schema)), schema, made_of: self.made_of.clone() })
+        let selected = Self::of_plans(self.plans.iter().map(plan).collect(), places.iter().map(field).collect());
+        Ok(Source { made_of: self.made_of.clone(), ..selected })
     }
 
     /// The rows in two parts: those to learn from, and one in `one_in` that is held out to judge by. Which row is in which
@@ -164,10 +204,8 @@ impl Source {
     }
 
     fn of_part(&self, part: &Part) -> Source {
-        let plan = |plan: &Arc<Plan>| {
-            Arc::new(Plan::new(plan.config.clone(), plan.files.clone(), plan.schema.clone(), part.clone()))
-        };
-        Source { plans: self.plans.iter().map(plan).collect(), ..self.clone() }
+        let plans = self.plans.iter().map(|plan| Arc::new(plan.of_part(part.clone()))).collect();
+        Source { plans, ..self.clone() }
     }
 
     /// The same, but known by what its rows were made of: its files may be removed and made again.
@@ -178,7 +216,12 @@ impl Source {
     /// Where a column stands among those of the source.
     fn position(&self, column: &str) -> Result<usize> {
         let names: Vec<String> = self.schema.names().map(str::to_owned).collect();
-        position(&names, column, self.files()[0])
+        position(&names, column, &self.files[0])
+    }
+
+    /// How the input is read that a piece is cut from.
+    pub(super) fn plan(&self, piece: &Piece) -> &Plan {
+        &self.plans[piece.input]
     }
 
     /// Starts a pass over all rows.
@@ -187,7 +230,78 @@ impl Source {
     ///
     /// None today: what goes wrong comes with the batches.
     pub fn scan(&self) -> Result<Scan> {
-        Ok(Scan::start(&self.plans, &self.arrow))
+        Ok(Scan::start(self.clone(), None))
+    }
+
+    /// The pieces that the source is cut into. One after the other they give the batches of [`Source::scan`].
+    ///
+    /// # Errors
+    ///
+    /// When a file is not there any more.
+    pub fn pieces(&self) -> Result<&[Piece]> {
+        if let Some(pieces) = self.pieces.get() {
+            return Ok(pieces);
+        }
+        let mut all: Vec<Piece> = Vec::new();
+        for (input, plan) in self.plans.iter().enumerate() {
+            let first = all.len() as u64;
+            let of_input = |piece: &Piece| Piece { number: first + piece.number, input, ..piece.clone() };
+            all.extend(plan.files.pieces()?.iter().map(of_input));
+        }
+        Ok(self.pieces.get_or_init(|| all))
+    }
+
+    /// Starts a pass over the rows of some pieces of this source.
+    ///
+    /// # Errors
+    ///
+    /// When a piece is of another source.
+    pub fn scan_pieces(&self, pieces: &[Piece]) -> Result<Scan> {
+        let is_ours = |piece: &Piece| {
+            self.plans.get(piece.input).is_some_and(|plan| piece.files.end <= plan.files.locations.len())
+        };
+        if !pieces.iter().all(is_ours) {
+            return Err(internal("a piece is of another source"));
+        }
+        Ok(Scan::start(self.clone(), Some(pieces.to_vec())))
+    }
+
+    /// What another process needs to read the same rows in the same way; see [`Source::of_description`].
+    ///
+    /// # Errors
+    ///
+    /// When the current directory, from which relative paths count, is gone.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn description(&self) -> Result<Description> {
+        let input = |plan: &Arc<Plan>| {
+            let files = plan.files.locations.iter().map(Location::to_text).collect::<Result<_>>()?;
+            let columns = Columns::of(&plan.schema, &plan.arrow);
+            Ok(DescribedInput { config: plan.config.clone(), format: plan.files.format, files, columns })
+        };
+        Ok(Description {
+            inputs: self.plans.iter().map(input).collect::<Result<_>>()?,
+            columns: Columns::of(&self.schema, &self.arrow),
+            part: self.plans[0].part.clone(),
+        })
+    }
+
+    /// The source that was described. Nothing is looked up: neither files nor types are found out anew.
+    ///
+    /// # Errors
+    ///
+    /// When it is no description of a source.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn of_description(description: Description) -> Result<Source> {
+        let Description { inputs, columns, part } = description;
+        if inputs.is_empty() {
+            return Err(internal("a source has no inputs"));
+        }
+        let plan = |DescribedInput { config, format, files, columns }: DescribedInput| {
+            let locations = files.iter().map(|file| Location::parse(file)).collect::<Result<_>>()?;
+            let files = Files::new(format, locations, Stores::from_environment());
+            Ok(Plan::new(config, files, columns.fields()).of_part(part.clone()))
+        };
+        Ok(Self::of_plans(inputs.into_iter().map(plan).collect::<Result<_>>()?, columns.fields()))
     }
 
     /// Refuses a source without rows.
@@ -197,11 +311,11 @@ impl Source {
     /// [`Error::NoRows`] when there is none. What goes wrong with a row is told by a scan, not here.
     pub fn check_rows(&self) -> Result<()> {
         let mut scan = self.scan()?;
-        if scan.next().is_none() { Err(self.no_rows(&scan)) } else { Ok(()) }
+        if scan.next().is_none() { Err(self.no_rows(scan.skipped())) } else { Ok(()) }
     }
 
-    /// What tells whether the data is the same as before: the files' names, sizes and times of change, and how they are
-    /// read.
+    /// What tells whether the data is the same as before: the files' names, sizes and times of change (of an object, its
+    /// tag), and how they are read.
     ///
     /// # Errors
     ///
@@ -212,19 +326,21 @@ impl Source {
             hash.update(format!("{origin} {:?} {:?}", self.schema, self.plans[0].part).as_bytes());
             return Ok(format!("{:08x}-{origin}", hash.finalize()));
         }
+        let mut bytes = 0;
         for plan in self.plans.iter() {
             hash.update(format!("{:?} {:?} {:?}", plan.config, plan.schema, plan.part).as_bytes());
+            for (file, stat) in plan.files.locations.iter().zip(plan.files.stats()?) {
+                hash.update(format!("{file}\n{}\n{}\n", stat.size, stat.version).as_bytes());
+                bytes += stat.size;
+            }
         }
-        let mut bytes = 0;
-        let files = self.files();
-        for path in &files {
-            let file = std::fs::metadata(path).map_err(Error::io("look at", path))?;
-            let changed =
-                file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-            hash.update(format!("{}\n{}\n{}\n", path.display(), file.len(), changed.as_nanos()).as_bytes());
-            bytes += file.len();
-        }
-        Ok(format!("{:08x}-{}-{bytes}", hash.finalize(), files.len()))
+        Ok(format!("{:08x}-{}-{bytes}", hash.finalize(), self.files().len()))
+    }
+
+    /// Bytes of all files.
+    pub(super) fn size(&self) -> Result<u64> {
+        let sizes = |plan: &Arc<Plan>| Ok(plan.files.stats()?.iter().map(|stat| stat.size).sum::<u64>());
+        self.plans.iter().map(sizes).sum()
     }
 
     /// The columns as Arrow sees them.
@@ -232,10 +348,52 @@ impl Source {
         &self.arrow
     }
 
-    /// The error of a pass that found no row.
-    pub(crate) fn no_rows(&self, scan: &Scan) -> Error {
-        let names: Vec<_> = self.files().iter().map(|path| format!("`{}`", path.display())).collect();
-        Error::NoRows { files: listed(names.iter().map(String::as_str)), skipped: scan.skipped() }
+    /// The error of a pass that found no row and skipped so many.
+    pub(crate) fn no_rows(&self, skipped: u64) -> Error {
+        let names: Vec<_> = self.files().iter().map(|path| format!("`{path}`")).collect();
+        Error::NoRows { files: listed(names.iter().map(String::as_str)), skipped }
+    }
+}
+
+/// All that a source is, without what is in its files.
+#[cfg(feature = "cluster")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Description {
+    inputs: Vec<DescribedInput>,
+    columns: Columns,
+    part: Part,
+}
+
+#[cfg(feature = "cluster")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct DescribedInput {
+    config: SourceConfig,
+    format: Format,
+    files: Vec<String>,
+    columns: Columns,
+}
+
+/// Columns and of each whether it holds lists.
+#[cfg(feature = "cluster")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Columns {
+    schema: Schema,
+    lists: Vec<bool>,
+}
+
+#[cfg(feature = "cluster")]
+impl Columns {
+    fn of(schema: &Schema, arrow: &SchemaRef) -> Self {
+        let lists = arrow.fields().iter().map(|field| *field.data_type() == list_type()).collect();
+        Self { schema: schema.clone(), lists }
+    }
+
+    fn fields(self) -> Vec<(Field, DataType)> {
+        let field = |(field, is_list): (Field, bool)| {
+            let data_type = if is_list { list_type() } else { arrow_type(field.column_type) };
+            (field, data_type)
+        };
+        self.schema.fields.into_iter().zip(self.lists).map(field).collect()
     }
 }
 

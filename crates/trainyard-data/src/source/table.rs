@@ -180,8 +180,8 @@ impl ExecutionPlan for SourceExec {
         _args: &StatisticsArgs,
     ) -> QueryResult<Arc<Statistics>> {
         let mut statistics = Statistics::new_unknown(&self.schema);
-        let sizes = self.source.files().into_iter().map(|path| std::fs::metadata(path).map(|file| file.len() as usize));
-        if let Ok(bytes) = sizes.sum::<Result<usize, _>>() {
+        if let Ok(bytes) = self.source.size() {
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
             statistics.total_byte_size = Precision::Inexact(bytes);
             statistics.num_rows = Precision::Inexact(bytes / ROW_BYTES + 1);
         }

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use datafusion::common::TableReference;
@@ -24,7 +24,7 @@ use super::config::ViewConfig;
 use super::query::{ROWS, mixes_rows, one_line, plan, session, two_columns};
 use crate::error::{Error, Result, in_words, listed, shortened};
 use crate::sink::Target;
-use crate::source::{Notes, Rules, Source, SourceConfig, SourceTable, arrow_schema, column_type, convert};
+use crate::source::{Converted, Notes, Rules, Source, SourceConfig, SourceTable, arrow_type, convert, raw_type};
 use crate::{Sink, SinkFormat};
 
 /// What this code makes of a query; a change of it makes the files of earlier versions anew.
@@ -223,7 +223,7 @@ impl Run<'_> {
         let mut batches =
             session.execute_logical_plan(plan).await.map_err(failed)?.execute_stream().await.map_err(failed)?;
         let schema = raw_schema(&batches.schema())?;
-        let arrow = Arc::new(arrow_schema(&schema));
+        let arrow = raw_arrow(&schema);
         let mut sink = Sink::create(Some(target), Some(SinkFormat::Parquet), &arrow)?;
         let rules = Rules::new(&SourceConfig::default());
         let mut rows = 0;
@@ -241,7 +241,7 @@ impl Run<'_> {
     }
 
     fn files(&self) -> String {
-        let names: Vec<_> = self.rows.files().iter().map(|path| format!("`{}`", path.display())).collect();
+        let names: Vec<_> = self.rows.files().iter().map(|path| format!("`{path}`")).collect();
         listed(names.iter().map(String::as_str))
     }
 
@@ -252,7 +252,7 @@ impl Run<'_> {
         }
         if let Some(error) = io_error(&error) {
             let source = std::io::Error::new(error.kind(), error.to_string());
-            return Error::Io { action: "spill rows of the view to", path: self.spill.to_owned(), source };
+            return Error::Io { action: "spill rows of the view to", path: self.spill.into(), source };
         }
         let problem = match error.find_root() {
             DataFusionError::ResourcesExhausted(text) => format!(
@@ -287,24 +287,38 @@ fn raw_schema(result: &arrow::datatypes::Schema) -> Result<Schema> {
         if fields.iter().any(|known| known.name == *name) {
             return Err(Error::View { problem: two_columns(name) });
         }
-        let column_type = column_type(field.data_type()).map_err(|data_type| {
-            let problem = format!(
-                "gives the column `{name}` of the type `{data_type}`, which is none of numbers, text, booleans, dates and times; \
-                 convert it, by `CAST({name} AS DOUBLE)`, `CAST({name} AS VARCHAR)` or, if it is a list, \
-                 `array_to_string({name}, ' ')`"
-            );
-            Error::View { problem }
-        })?;
-        fields.push(Field { name: name.clone(), column_type: column_type.unwrap_or(ColumnType::Text) });
+        let column_type = match raw_type(field.data_type()) {
+            Ok((column_type, false)) => column_type.unwrap_or(ColumnType::Text),
+            _ => return Err(no_raw_type(name, field.data_type())),
+        };
+        fields.push(Field { name: name.clone(), column_type });
     }
     Ok(Schema { fields })
+}
+
+fn no_raw_type(name: &str, data_type: &DataType) -> Error {
+    let problem = format!(
+        "gives the column `{name}` of the type `{data_type}`, which is none of numbers, text, booleans, dates and times; \
+         convert it, by `CAST({name} AS DOUBLE)`, `CAST({name} AS VARCHAR)` or, if it is a list, \
+         `array_to_string({name}, ' ')`"
+    );
+    Error::View { problem }
+}
+
+/// The Arrow columns of raw ones.
+fn raw_arrow(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields.iter().map(|field| {
+        let data_type = arrow_type(field.column_type);
+        arrow::datatypes::Field::new(&field.name, data_type, true)
+    });
+    Arc::new(arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()))
 }
 
 /// Rows of a result as raw ones.
 fn raw_rows(batch: &RecordBatch, schema: &Schema, arrow: &SchemaRef, rules: &Rules) -> Result<RecordBatch> {
     let column = |(field, array): (&Field, &ArrayRef)| {
-        let converted = convert(array, field.column_type, rules)?;
-        let Some(&row) = converted.bad.first() else { return Ok(converted.array) };
+        let Converted { array: converted, bad } = convert(array, &arrow_type(field.column_type), rules)?;
+        let Some(&row) = bad.first() else { return Ok(converted) };
         let text = array_value_to_string(array, row)?;
         let (name, expected) = (&field.name, in_words(field.column_type));
         let problem = format!("gives `{}` in the column `{name}`, which is not {expected}", shortened(text.as_bytes()));

@@ -29,22 +29,13 @@ pub struct Input {
 impl Inputs {
     /// The same with paths that count from `base`.
     pub(super) fn joined(&self, base: &Path) -> Self {
-        let input = |input: &Input| Input { path: joined(&input.path, base), ..input.clone() };
+        let input = |input: &Input| Input { path: input.path.from_folder(base), ..input.clone() };
         Self(self.0.iter().map(input).collect())
     }
 
     /// Whether an input says what its rows weigh.
     pub(super) fn are_weighted(&self) -> bool {
         self.0.iter().any(|input| input.weight.is_some())
-    }
-}
-
-/// Paths that count from `base`.
-pub(super) fn joined(path: &PathSpec, base: &Path) -> PathSpec {
-    let join = |path: &String| base.join(path).to_string_lossy().into_owned();
-    match path {
-        PathSpec::One(path) => PathSpec::One(join(path)),
-        PathSpec::Many(paths) => PathSpec::Many(paths.iter().map(join).collect()),
     }
 }
 

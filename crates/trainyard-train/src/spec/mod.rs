@@ -157,7 +157,7 @@ impl Spec {
         let base = std::path::absolute(Path::new(".").join(&self.base)).unwrap_or_else(|_| self.base.clone());
         let mut view = self.view.clone()?;
         for table in view.tables.values_mut() {
-            table.0.path = inputs::joined(&table.0.path, &base);
+            table.0.path = table.0.path.from_folder(&base);
         }
         Some(view)
     }

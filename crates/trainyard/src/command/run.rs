@@ -1,5 +1,6 @@
 //! `trainyard run`: from a spec to a trained, evaluated, exported model.
 
+use super::engine::EngineArgs;
 use super::table;
 use anyhow::Result;
 use clap::Args;
@@ -25,12 +26,15 @@ pub struct Run {
     /// Print the figures as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 impl Run {
     pub fn run(self) -> Result<ExitCode> {
         let spec = Spec::read_with(&self.spec, &self.set)?;
-        let mut estimator = Estimator::new(spec);
+        let engine = self.engine.engine(spec.train.lanes())?;
+        let mut estimator = Estimator::new(spec).with_engine(engine);
         if let Some(output) = &self.output {
             estimator = estimator.in_directory(output);
         }

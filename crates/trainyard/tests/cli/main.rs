@@ -6,4 +6,5 @@ mod commands;
 mod project;
 mod resume;
 mod serve;
+mod sources;
 mod views;

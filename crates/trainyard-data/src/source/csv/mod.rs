@@ -20,3 +20,4 @@ pub(super) use column::Column;
 pub(super) use decoder::{infer, scan};
 pub(super) use file::CsvFile;
 pub(crate) use value::Rules;
+pub(super) use value::{boolean, float, int};
