@@ -19,6 +19,7 @@ mod observer;
 pub mod report;
 mod results;
 pub mod spec;
+mod splits;
 mod state;
 mod trainer;
 

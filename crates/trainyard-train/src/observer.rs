@@ -50,6 +50,8 @@ pub enum Event<'a> {
 /// A part of a run that takes time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stage {
+    /// Making the rows of a split that the view gives.
+    View(&'static str),
     /// Fitting features over the training rows.
     Fit,
     /// Transforming the rows of a split.

@@ -88,6 +88,7 @@ fn evaluated(point: &HistoryPoint, best: bool) -> String {
 
 fn title(stage: &Stage) -> String {
     match stage {
+        Stage::View(split) => format!("view of {split}"),
         Stage::Fit => "fit features".to_owned(),
         Stage::Encode(split) => format!("encode {split}"),
         Stage::Train => "train".to_owned(),

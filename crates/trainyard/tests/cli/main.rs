@@ -7,3 +7,4 @@ mod project;
 mod resume;
 mod serve;
 mod sources;
+mod views;
