@@ -15,7 +15,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use trainyard_data::{Cache, Loader, LoaderConfig, LoaderState, Source, SourceConfig, Split, fit};
+//! use trainyard_data::{Cache, Loader, LoaderConfig, LoaderState, Resources, Source, SourceConfig, Split, fit};
 //! use trainyard_features::{Features, LabelSpec, LabelTask};
 //!
 //! # let folder = tempfile::tempdir()?;
@@ -28,7 +28,7 @@
 //! let label = LabelSpec::new("rich", LabelTask::Binary);
 //! let features = fit(Features::new(specs, source.schema(), Some(label), None)?, &source, 2, &|_rows| {})?;
 //!
-//! let cache = Cache::build(&folder.path().join("train.arrow"), &features, (Split::Training, &source), 2, &|_rows| {})?;
+//! let cache = Cache::build(&folder.path().join("train.arrow"), &features, (Split::Training, &source), Resources::default(), &|_rows| {})?;
 //! let config = LoaderConfig { batch_size: 3, ..LoaderConfig::default() };
 //! let mut loader = Loader::new(Arc::new(cache), config, LoaderState::default())?;
 //! let mut rows = Vec::new();
@@ -36,7 +36,7 @@
 //!     rows.push(batch.rows);
 //! }
 //! assert_eq!(rows, [3, 1]);
-//! assert_eq!(loader.state(), LoaderState { epoch: 1, position: 0 });
+//! assert_eq!((loader.state().epoch, loader.state().position), (1, 0));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -45,7 +45,10 @@ mod cache;
 mod error;
 mod fit;
 mod loader;
+mod loan;
+mod memory;
 mod ordered;
+mod shuffle;
 mod sink;
 mod source;
 #[cfg(test)]
@@ -55,6 +58,7 @@ pub use arrow::record_batch::RecordBatch;
 pub use cache::{Cache, Split};
 pub use error::{Error, Place, Result};
 pub use fit::fit;
-pub use loader::{Loader, LoaderConfig, LoaderState};
+pub use loader::{Loader, LoaderConfig, LoaderState, Origin, Share};
+pub use memory::{Memory, Resources};
 pub use sink::{Sink, SinkFormat};
 pub use source::{Format, OnError, PathSpec, Scan, Source, SourceConfig};

@@ -56,6 +56,11 @@ impl Block {
         Ok(Self { rows: batch.num_rows(), numeric_width: layout.numeric_width, numeric, ids, labels, weights })
     }
 
+    /// Number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// Number of categorical features.
     pub(crate) fn n_ids(&self) -> usize {
         self.ids.len()

@@ -7,15 +7,16 @@ use trainyard_features::{Batch, Encoding};
 
 use super::layout::Layout;
 use super::writer::Writer;
+use crate::loan::{Loan, Purse};
 use crate::ordered::map_in_order;
-use crate::{Result, Source};
+use crate::{Resources, Result, Source};
 
 /// What it takes to write a cache.
 pub(super) struct Build<'a> {
     pub path: &'a Path,
     pub fingerprint: String,
     pub source: &'a Source,
-    pub threads: usize,
+    pub resources: Resources,
     /// Makes raw rows ready for a model.
     pub transform: &'a (dyn Fn(&RecordBatch) -> Result<Batch> + Sync),
     /// Is told the rows written so far.
@@ -23,8 +24,8 @@ pub(super) struct Build<'a> {
 }
 
 /// What a thread makes of a batch of raw rows.
-enum Encoded {
-    Rows(RecordBatch),
+enum Encoded<'a> {
+    Rows(RecordBatch, Loan<'a>),
     /// The rows do not fit the layout, but this one.
     Misfit(Layout),
 }
@@ -51,18 +52,21 @@ impl Build<'_> {
         let mut writer = Writer::create(self.path, layout.clone(), fingerprints)?;
         let (mut rows, mut wider) = (0, None);
         let transform = self.transform;
-        let encode = |raw| {
+        let purse = Purse::new(self.resources.memory.flight_bytes());
+        let encode = |(raw, loan): (RecordBatch, Loan<'_>)| {
             let batch = transform(&raw)?;
+            drop(raw);
             match layout.widened(&batch) {
                 Some(wider) => Ok(Encoded::Misfit(wider)),
-                None => Ok(Encoded::Rows(layout.encode(batch)?)),
+                None => Ok(Encoded::Rows(layout.encode(batch)?, loan)),
             }
         };
         let mut scan = self.source.scan()?;
-        map_in_order(&mut scan, self.threads, encode, |encoded| {
+        let lent = (&mut scan).map(|raw| raw.map(|raw| lend(&purse, raw)));
+        map_in_order(lent, self.resources.threads, encode, |encoded| {
             match encoded {
                 Encoded::Misfit(layout) => wider = Some(layout),
-                Encoded::Rows(batch) => {
+                Encoded::Rows(batch, _loan) => {
                     writer.write(&batch)?;
                     rows += batch.num_rows() as u64;
                     (self.progress)(rows);
@@ -75,6 +79,12 @@ impl Build<'_> {
         }
         Ok(wider)
     }
+}
+
+/// Waits until there is memory for a batch and for what is made of it on the way.
+fn lend(purse: &Purse, raw: RecordBatch) -> (RecordBatch, Loan<'_>) {
+    let loan = purse.lend(2 * raw.get_array_memory_size() as u64);
+    (raw, loan)
 }
 
 #[cfg(test)]
@@ -106,7 +116,7 @@ mod tests {
             path: &path,
             fingerprint: "f".into(),
             source: &source,
-            threads: 2,
+            resources: Resources::default(),
             transform: &two_ids_later,
             progress: &|rows| {
                 started.fetch_add(u64::from(rows == 8192), Ordering::Relaxed);

@@ -22,3 +22,4 @@ mod writer;
 pub use cache::{Cache, Split};
 
 pub(crate) use block::Block;
+pub(crate) use writer::{Scratch, Writer};

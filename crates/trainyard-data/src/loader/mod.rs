@@ -17,6 +17,10 @@ mod group;
 mod loader;
 mod order;
 mod permutation;
+mod rows;
 
-pub use config::{LoaderConfig, LoaderState};
+pub use config::{LoaderConfig, LoaderState, Origin, Share};
 pub use loader::Loader;
+
+pub(crate) use permutation::Permutation;
+pub(crate) use rows::{Pick, Rows};
