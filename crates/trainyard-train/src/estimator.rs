@@ -1,8 +1,10 @@
 //! From a spec to a trained, evaluated and exported model.
 
+use crate::caches::Caches;
 use crate::directory::Directory;
 use crate::evaluate::{Evaluation, Evaluator, Figures, baseline, label_summary};
 use crate::observer::{Event, Observer, Stage};
+use crate::prepared::Prepared;
 use crate::results::{Results, named};
 use crate::spec::Spec;
 use crate::state::State;
@@ -10,16 +12,13 @@ use crate::trainer::{Ending, Memory, Trainer};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use trainyard_data::{Cache, Source, Split, fit};
+use trainyard_data::{Cache, Source, fit};
 use trainyard_features::{Features, FittedFeatures, LabelTask};
 use trainyard_graph::{Cpu, Device};
 use trainyard_model::{Architecture, Binding, Bundle, Head, Model, Predictor, TrainingArchitecture, head_of};
 use trainyard_nn::ParamShape;
 use trainyard_store::checkpoint::Checkpoints;
 use trainyard_store::{MemoryStore, ParamStore, Snapshot, StoreConfig};
-
-/// Share of the block clustering of labels beyond which rows look sorted; see [`Cache::label_clustering`].
-const CLUSTERED: f64 = 0.1;
 
 /// Trains what a spec says. [`fit`](Self::fit) resumes a run that its directory holds.
 #[derive(Debug)]
@@ -81,12 +80,33 @@ impl Estimator {
     /// When the data, the spec or the disk does not allow it. What was saved before stays.
     pub fn fit(&self, observer: &dyn Observer) -> Result<Trained> {
         let directory = Directory::open(&self.directory, &self.spec)?;
-        let features = self.fit_features(&directory, observer)?;
-        let sources = Sources::open(&self.spec, &features)?;
-        let caches = Caches::build(&directory, &features, &sources, self.spec.train.lanes(), observer)?;
+        let (features, caches) = self.encode(&directory, observer)?;
         let head = self.head(&features)?;
         let head = self.head.as_deref().unwrap_or(head.as_ref());
         Run { estimator: self, directory, features, caches, head }.run(observer)
+    }
+
+    /// Fits features and encodes all rows, which [`fit`](Self::fit) then finds; with `shuffle`, the training rows in a random
+    /// order, from then on. What is there already is not made again.
+    ///
+    /// # Errors
+    ///
+    /// When the data, the spec or the disk does not allow it, or rows are to be shuffled that a run has begun to learn from.
+    pub fn prepare(&self, shuffle: bool, observer: &dyn Observer) -> Result<Prepared> {
+        let directory = Directory::open(&self.directory, &self.spec)?;
+        if shuffle {
+            directory.shuffle()?;
+        }
+        let (features, caches) = self.encode(&directory, observer)?;
+        Prepared::new(&features, &caches, directory.is_shuffled())
+    }
+
+    /// The steps before training, as far as they are not done yet.
+    fn encode(&self, directory: &Directory, observer: &dyn Observer) -> Result<(FittedFeatures, Caches)> {
+        let features = self.fit_features(directory, observer)?;
+        let sources = Sources::open(&self.spec, &features)?;
+        let caches = Caches::build(directory, &self.spec.train, &features, &sources, observer)?;
+        Ok((features, caches))
     }
 
     fn fit_features(&self, directory: &Directory, observer: &dyn Observer) -> Result<FittedFeatures> {
@@ -115,10 +135,10 @@ impl Estimator {
 const HELD_OUT: u64 = 10;
 
 /// The rows of each split with the columns that the features read, the label and the weight.
-struct Sources {
-    train: Source,
-    eval: Source,
-    test: Option<Source>,
+pub(crate) struct Sources {
+    pub(crate) train: Source,
+    pub(crate) eval: Source,
+    pub(crate) test: Option<Source>,
 }
 
 impl Sources {
@@ -133,40 +153,6 @@ impl Sources {
         };
         let test = spec.data.test.as_ref().map(open).transpose()?;
         Ok(Self { train, eval, test })
-    }
-}
-
-/// The encoded rows of each split.
-struct Caches {
-    train: Arc<Cache>,
-    eval: Arc<Cache>,
-    test: Option<Arc<Cache>>,
-}
-
-impl Caches {
-    fn build(
-        directory: &Directory,
-        features: &FittedFeatures,
-        sources: &Sources,
-        threads: usize,
-        observer: &dyn Observer,
-    ) -> Result<Self> {
-        let build = |split: &'static str, source: (Split, &Source)| -> Result<Arc<Cache>> {
-            observer.on(Event::Stage { stage: Stage::Encode(split), rows: None });
-            let progress = |rows| observer.on(Event::Rows(rows));
-            let cache = Cache::open_or_build(&directory.cache(split), features, source, threads, &progress)?;
-            if cache.skipped() > 0 {
-                observer
-                    .on(Event::Notice(format!("{split}: {} rows that cannot be read were skipped", cache.skipped())));
-            }
-            Ok(Arc::new(cache))
-        };
-        let train = build("train", (Split::Training, &sources.train))?;
-        if train.label_clustering() > CLUSTERED {
-            observer.on(Event::Notice("the training rows look sorted by label; shuffling mixes them".to_owned()));
-        }
-        let test = sources.test.as_ref().map(|source| build("test", (Split::Other, source))).transpose()?;
-        Ok(Self { eval: build("eval", (Split::Other, &sources.eval))?, train, test })
     }
 }
 

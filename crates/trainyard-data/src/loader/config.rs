@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use super::order::Order;
 use crate::source::config;
+use crate::{Cache, Result};
 
 /// How the rows of a cache become batches.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +50,11 @@ impl LoaderConfig {
     /// Rows in their order, for evaluation.
     pub fn in_order(batch_size: usize) -> Self {
         Self { batch_size, shuffle: false, ..Self::default() }
+    }
+
+    /// Whether all rows of `cache` are mixed with each other in an epoch, not only those of a group.
+    pub fn mixes_all(&self, cache: &Cache) -> bool {
+        self.shuffle && Order::new(cache, self).groups() <= 1
     }
 
     /// Refuses what no loader can do.

@@ -4,6 +4,7 @@ mod evaluate;
 mod init;
 mod model;
 mod predict;
+mod prepare;
 mod run;
 mod serve;
 mod table;
@@ -28,6 +29,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
+    Prepare(prepare::Prepare),
     Run(run::Run),
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
@@ -39,6 +41,7 @@ impl Cli {
     pub fn run(self) -> Result<ExitCode> {
         match self.command {
             Command::Init(init) => init.run(),
+            Command::Prepare(prepare) => prepare.run(),
             Command::Run(run) => run.run(),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),
