@@ -146,7 +146,7 @@ fn a_disk_that_is_full_is_named_and_nothing_stays() {
     let small = project.path("small");
     std::fs::create_dir(&small).unwrap();
     // Room for the encoded rows, not for them and their scratch file.
-    for (size, args) in [("300k", &PREPARE[..]), ("2500k", &SHUFFLE[..])] {
+    for (size, args) in [("300k", &PREPARE[..]), ("1700k", &SHUFFLE[..])] {
         let options = format!("size={size}");
         let mounted =
             std::process::Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(&small).status();
