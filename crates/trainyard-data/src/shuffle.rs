@@ -23,8 +23,8 @@ use std::path::Path;
 use trainyard_features::Batch;
 use trainyard_graph::random;
 
-use crate::cache::{Block, Scratch, Writer};
-use crate::loader::{Permutation, Pick, Rows};
+use crate::cache::{Scratch, Writer};
+use crate::loader::{Packed, Permutation, Pick, Rows};
 use crate::loan::{Loan, Purse};
 use crate::ordered::{internal, map_in_order};
 use crate::source::BATCH_ROWS;
@@ -126,7 +126,7 @@ impl<'a> Shuffle<'a> {
 
     /// The rows of these blocks, the first of which has this number, by shard; and where each shard lies among them.
     fn by_shard(&self, blocks: Range<usize>, first: u64) -> Result<(Rows, Vec<(usize, Range<usize>)>)> {
-        let blocks = blocks.map(|block| self.cache.block(block)).collect::<Result<Vec<_>>>()?;
+        let blocks = read(self.cache, blocks)?;
         let shard = |row: u64| (self.permutation.place(row) / self.shard_rows) as usize;
         let mut picks: Vec<(usize, Pick)> =
             (first..).zip(stored(&blocks)).map(|(row, pick)| (shard(row), pick)).collect();
@@ -146,7 +146,7 @@ impl<'a> Shuffle<'a> {
         let mut places = 0..0;
         for blocks in &shards.blocks {
             places = places.end..(places.end + self.shard_rows).min(rows);
-            let blocks = blocks.iter().map(|&block| shards.scratch.cache.block(block)).collect::<Result<Vec<_>>>()?;
+            let blocks = read(&shards.scratch.cache, blocks.iter().copied())?;
             let picks = self.by_place(&blocks, places.clone())?;
             let shard = Rows { blocks, picks };
             self.write(&shard, pieces(0..shard.picks.len()), writer)?;
@@ -156,7 +156,7 @@ impl<'a> Shuffle<'a> {
     }
 
     /// The rows of a shard in the order of their places.
-    fn by_place(&self, blocks: &[Block], places: Range<u64>) -> Result<Vec<Pick>> {
+    fn by_place(&self, blocks: &[Packed], places: Range<u64>) -> Result<Vec<Pick>> {
         let mut order: Vec<(u64, usize)> =
             places.enumerate().map(|(i, place)| (self.permutation.get(place), i)).collect();
         order.sort_unstable();
@@ -183,9 +183,13 @@ impl<'a> Shuffle<'a> {
     }
 }
 
+fn read(cache: &Cache, blocks: impl Iterator<Item = usize>) -> Result<Vec<Packed>> {
+    blocks.map(|block| cache.block(block).map(Packed::new)).collect()
+}
+
 /// All rows of blocks as they are stored.
-fn stored(blocks: &[Block]) -> impl Iterator<Item = Pick> {
-    let of_block = |(place, block): (usize, &Block)| (0..block.rows() as u32).map(move |row| Pick::new(place, row));
+fn stored(blocks: &[Packed]) -> impl Iterator<Item = Pick> {
+    let of_block = |(place, block): (usize, &Packed)| (0..block.rows() as u32).map(move |row| Pick::new(place, row));
     blocks.iter().enumerate().flat_map(of_block)
 }
 

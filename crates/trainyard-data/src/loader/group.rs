@@ -3,6 +3,7 @@
 use trainyard_features::Batch;
 
 use super::order::Order;
+use super::packed::Packed;
 use super::rows::Rows;
 use crate::Result;
 use crate::cache::Cache;
@@ -21,7 +22,7 @@ impl Group {
     pub(super) fn read(cache: &Cache, order: &Order, epoch: u64, group: usize, passed: u64) -> Result<Self> {
         let numbers = order.blocks(epoch, group);
         let picks = order.picks(epoch, group, &numbers);
-        let blocks = numbers.into_iter().map(|block| cache.block(block)).collect::<Result<_>>()?;
+        let blocks = numbers.into_iter().map(|block| cache.block(block).map(Packed::new)).collect::<Result<_>>()?;
         Ok(Self { rows: Rows { blocks, picks }, passed: passed as usize, is_last: group + 1 == order.groups() })
     }
 

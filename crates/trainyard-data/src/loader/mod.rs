@@ -16,6 +16,7 @@ mod group;
 #[expect(clippy::module_inception, reason = "a file carries the name of its type")]
 mod loader;
 mod order;
+mod packed;
 mod permutation;
 mod rows;
 #[cfg(test)]
@@ -24,5 +25,6 @@ mod sorted;
 pub use config::{LoaderConfig, LoaderState, Origin, Share};
 pub use loader::Loader;
 
+pub(crate) use packed::Packed;
 pub(crate) use permutation::Permutation;
 pub(crate) use rows::{Pick, Rows};

@@ -3,15 +3,14 @@
 use std::ops::Range;
 
 use trainyard_features::Batch;
-use trainyard_graph::Ragged;
 
-use crate::cache::Block;
+use super::packed::{Packed, TILE};
 use crate::source::BATCH_ROWS;
 
 /// Blocks in memory, and the order in which their rows come.
 #[derive(Debug)]
 pub(crate) struct Rows {
-    pub(crate) blocks: Vec<Block>,
+    pub(crate) blocks: Vec<Packed>,
     pub(crate) picks: Vec<Pick>,
 }
 
@@ -44,16 +43,19 @@ impl Pick {
 impl Rows {
     /// Copies the rows at these places of the order to the end of `batch`.
     pub(crate) fn gather(&self, places: Range<usize>, batch: &mut Batch) {
+        let Some(form) = self.blocks.first().map(Packed::form) else { return };
         let picks = &self.picks[places];
-        let rows = || picks.iter().map(|pick| (&self.blocks[pick.block()], pick.row()));
-        rows().for_each(|(block, row)| batch.numeric.extend_from_slice(block.numeric(row)));
-        let features = self.blocks.first().map_or(0, Block::n_ids);
-        batch.ids.resize_with(features, Ragged::new);
-        for (feature, ids) in batch.ids.iter_mut().enumerate() {
-            rows().for_each(|(block, row)| block.push_ids(feature, row, ids));
+        form.reserve(picks.len(), batch);
+        let mut words = Vec::with_capacity(TILE * form.width());
+        for picks in picks.chunks(TILE) {
+            words.clear();
+            picks.iter().for_each(|pick| words.extend_from_slice(self.blocks[pick.block()].row(pick.row())));
+            form.unpack(&words, batch);
         }
-        batch.labels.extend(rows().filter_map(|(block, row)| block.label(row)));
-        batch.weights.extend(rows().filter_map(|(block, row)| block.weight(row)));
+        for &feature in form.other() {
+            let ids = &mut batch.ids[feature];
+            picks.iter().for_each(|pick| self.blocks[pick.block()].push_ids(feature, pick.row(), ids));
+        }
         batch.rows += picks.len();
     }
 }
