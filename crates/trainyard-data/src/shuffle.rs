@@ -25,7 +25,7 @@ use trainyard_graph::random;
 
 use crate::cache::{Scratch, Writer};
 use crate::loader::{Packed, Permutation, Pick, Rows};
-use crate::loan::{Loan, Purse};
+use crate::loan::Purse;
 use crate::ordered::{internal, map_in_order};
 use crate::source::BATCH_ROWS;
 use crate::{Cache, Resources, Result};
@@ -174,7 +174,7 @@ impl<'a> Shuffle<'a> {
         let (cache, row_bytes) = (self.cache, GATHERED_BYTES * self.cache.row_bytes());
         let purse = Purse::new(self.resources.memory.flight_bytes());
         let lent = pieces.map(|piece| Ok((piece.clone(), purse.lend(piece.len() as u64 * row_bytes))));
-        let encode = |(piece, loan): (Range<usize>, Loan<'_>)| {
+        let encode = |(piece, loan)| {
             let mut batch = Batch::default();
             rows.gather(piece, &mut batch);
             Ok((cache.encode(batch)?, loan))
@@ -229,7 +229,8 @@ mod tests {
     fn shuffled(cache: &Cache, name: &str, (bytes, blocks): (u64, usize), threads: usize) -> Cache {
         let resources = Resources { threads, memory: Memory::LEAST };
         let shard_rows = (blocks * BATCH_ROWS) as u64;
-        let shuffle = Shuffle { bytes, shard_rows, ..Shuffle::new(cache, 5, resources, &|_| {}) };
+        let progress = |_| {};
+        let shuffle = Shuffle { bytes, shard_rows, ..Shuffle::new(cache, 5, resources, &progress) };
         shuffle.run(&cache.path().with_file_name(name)).unwrap()
     }
 

@@ -53,7 +53,7 @@ impl Build<'_> {
         let (mut rows, mut wider) = (0, None);
         let transform = self.transform;
         let purse = Purse::new(self.resources.memory.flight_bytes());
-        let encode = |(raw, loan): (RecordBatch, Loan<'_>)| {
+        let encode = |(raw, loan)| {
             let batch = transform(&raw)?;
             drop(raw);
             match layout.widened(&batch) {
@@ -62,7 +62,7 @@ impl Build<'_> {
             }
         };
         let mut scan = self.source.scan()?;
-        let lent = (&mut scan).map(|raw| raw.map(|raw| lend(&purse, raw)));
+        let lent = scan.by_ref().map(|raw| raw.map(|raw| lend(&purse, raw)));
         map_in_order(lent, self.resources.threads, encode, |encoded| {
             match encoded {
                 Encoded::Misfit(layout) => wider = Some(layout),

@@ -261,11 +261,11 @@ mod tests {
         right: Vec<(Option<Batch>, LoaderState)>,
     ) -> Vec<(Option<Batch>, LoaderState)> {
         assert_eq!(left.len(), right.len(), "readers do not step together");
-        let pair = |((left, at), (right, also_at))| {
+        let steps = left.into_iter().zip(right).map(|((left, at), (right, also_at))| {
             assert_eq!(at, also_at);
             (left.zip(right).map(|(left, right)| appended(left, &right)), at)
-        };
-        left.into_iter().zip(right).map(pair).collect()
+        });
+        steps.collect()
     }
 
     fn appended(mut batch: Batch, more: &Batch) -> Batch {

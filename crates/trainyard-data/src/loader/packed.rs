@@ -84,7 +84,7 @@ impl Form {
     /// Adds rows to a batch whose words are these, one row after the other.
     pub(super) fn unpack(&self, words: &[u32], batch: &mut Batch) {
         let width = self.width();
-        let column = |at: usize| words.iter().skip(at).step_by(width.max(1)).copied();
+        let column = |at: usize| words.chunks_exact(width.max(1)).map(move |row| row[at]);
         for row in words.chunks_exact(width.max(1)) {
             batch.numeric.extend(row[..self.numbers].iter().map(|&word| f32::from_bits(word)));
         }
@@ -171,7 +171,7 @@ fn pack(block: &Block, form: &Form, rows: Range<usize>, words: &mut [u32]) {
 
 /// One word of each row.
 fn column(words: &mut [u32], width: usize, at: usize) -> impl Iterator<Item = &mut u32> {
-    words.iter_mut().skip(at).step_by(width.max(1))
+    words.chunks_exact_mut(width.max(1)).map(move |row| &mut row[at])
 }
 
 /// Adds a row for each id, without it where it is not present.

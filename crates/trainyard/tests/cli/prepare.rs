@@ -123,7 +123,7 @@ fn a_prepare_that_is_killed_again_and_again_leaves_nothing_half_done() {
     let killed = Project::new().write("train.csv", &text);
     let mut kills = 0;
     // Later and later, so that every stage is hit and the work ends.
-    for millis in (10..).step_by(17) {
+    for millis in (5..).step_by(7) {
         let mut child = killed.command(&SHUFFLE).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(millis));
         if let Some(status) = child.try_wait().unwrap() {
