@@ -141,7 +141,7 @@ mod tests {
             changed(&|blocks| blocks[1].crc = 1),
             changed(&|blocks| blocks[0].crc = 1),
             changed(&|blocks| blocks[0].rows = 99),
-            changed(&|blocks| drop(blocks.pop())),
+            changed(&|blocks| blocks.truncate(1)),
         ];
         assert_eq!(contents.iter().collect::<std::collections::BTreeSet<_>>().len(), contents.len());
         assert_eq!(changed(&|blocks| blocks[0].offset = 7), index.content());
