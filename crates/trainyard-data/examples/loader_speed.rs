@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use trainyard_data::{Cache, Loader, LoaderConfig, LoaderState, Resources, Source, SourceConfig, Split, fit};
+use trainyard_data::{Cache, Loader, LoaderConfig, LoaderState, Source, SourceConfig, Split, fit};
 use trainyard_features::{FeatureSpecs, Features, LabelSpec, LabelTask};
 use trainyard_graph::random;
 
@@ -54,7 +54,7 @@ fn cache(folder: &Path, rows: usize) -> Result<Cache, Box<dyn Error>> {
     let label = LabelSpec::new("label", LabelTask::Binary);
     let features = fit(Features::new(specs, source.schema(), Some(label), None)?, &source, 2, &|_| {})?;
     let path = folder.join("rows.arrow");
-    Ok(Cache::build(&path, &features, (Split::Training, &source), Resources::default(), &|_| {})?)
+    Ok(Cache::build(&path, &features, (Split::Training, &source), 2, &|_| {})?)
 }
 
 fn write(path: &Path, rows: usize) -> std::io::Result<()> {

@@ -4,41 +4,52 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use trainyard_features::{Collector, Features, FittedFeatures, Fitting};
+use trainyard_features::{Collector, Features, FittedFeatures, Round};
 
 use crate::ordered::internal;
-use crate::{Result, Scan, Source};
+use crate::{Engine, Resources, Result, Scan, Source};
 
-/// Fits features: passes over the rows of `source` until nothing more is to be learnt, on `threads` threads.
+/// Fits features: passes over the rows of `source` on an engine, such as a number of threads, until nothing more is to be
+/// learnt.
 ///
-/// The result is the same for any number of threads, as what the threads collect merges in any order. `progress` is called
-/// from time to time with the rows read so far, those of all passes together.
+/// The result is the same for any engine, as what threads and machines collect merges in any order. `progress` is called from
+/// time to time with the rows read so far, those of all passes together.
 ///
 /// # Errors
 ///
 /// When a row cannot be read, there are no rows, or a feature cannot be fitted to them.
-pub fn fit(features: Features, source: &Source, threads: usize, progress: &dyn Fn(u64)) -> Result<FittedFeatures> {
-    let mut fitting = features.fit();
+pub fn fit(
+    features: Features,
+    source: &Source,
+    engine: impl Into<Engine>,
+    progress: &dyn Fn(u64),
+) -> Result<FittedFeatures> {
+    let (mut fitting, engine) = (features.fit(), engine.into());
     let mut rows = 0;
-    while !fitting.finished() {
-        let source = source.select(&fitting.columns())?;
-        let collector = round(&fitting, &source, threads, &mut |more| {
+    while let Some(round) = fitting.round() {
+        let source = source.select(&round.columns())?;
+        let mut progress = |more| {
             rows += more;
             progress(rows);
-        })?;
+        };
+        let collector = match &engine {
+            Engine::Local(Resources { threads, .. }) => pass(round, &source, *threads, &mut progress)?,
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(cluster) => cluster.fit(round, &source, &mut progress)?,
+        };
         fitting.absorb(collector)?;
     }
     Ok(fitting.finish()?)
 }
 
 /// One pass: each thread takes the next batch when it is done with its last one.
-fn round(fitting: &Fitting, source: &Source, threads: usize, progress: &mut dyn FnMut(u64)) -> Result<Collector> {
+fn pass(round: &Round, source: &Source, threads: usize, progress: &mut dyn FnMut(u64)) -> Result<Collector> {
     let scan = Mutex::new(source.scan()?);
     let (counter, counts) = channel();
     let mut seen = 0;
     let collector = thread::scope(|scope| {
         let start = |_| {
-            let (collector, counter) = (fitting.collector(), counter.clone());
+            let (collector, counter) = (round.collector(), counter.clone());
             scope.spawn(|| collect(&scan, collector, counter))
         };
         let threads: Vec<_> = (0..threads.max(1)).map(start).collect();
@@ -54,7 +65,7 @@ fn round(fitting: &Fitting, source: &Source, threads: usize, progress: &mut dyn 
         merge(collectors.collect::<Result<Vec<_>>>()?)
     })?;
     let scan = scan.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if seen == 0 { Err(source.no_rows(&scan)) } else { Ok(collector) }
+    if seen == 0 { Err(source.no_rows(scan.skipped())) } else { Ok(collector) }
 }
 
 /// What one thread does. Its error ends the scan, and with it the other threads.
@@ -73,11 +84,10 @@ fn collect(scan: &Mutex<Scan>, mut collector: Collector, counter: Sender<u64>) -
 }
 
 fn merge(collectors: Vec<Collector>) -> Result<Collector> {
-    let merged = collectors.into_iter().reduce(|mut all, one| {
-        all.merge(one);
-        all
-    });
-    merged.ok_or_else(|| internal("fitting ran on no thread"))
+    let mut collectors = collectors.into_iter();
+    let mut merged = collectors.next().ok_or_else(|| internal("fitting ran on no thread"))?;
+    collectors.try_for_each(|collector| merged.merge(collector))?;
+    Ok(merged)
 }
 
 #[cfg(test)]

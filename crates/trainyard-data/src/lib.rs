@@ -11,11 +11,12 @@
 //! A [`Source`] is a set of CSV or Parquet files and the columns that are needed of them. [`fit`] passes over its rows until
 //! the features know what they need. A [`Cache`] holds the encoded rows on disk. A [`Loader`] gives them out as batches. All
 //! of it streams: memory does not grow with the number of rows. All of it is deterministic: neither the fitted features nor
-//! the bytes of a cache nor the order of batches depend on the number of threads.
+//! the bytes of a cache nor the order of batches depend on the number of threads, nor on the [`Engine`]: passes over raw rows may
+//! run on the machines of a cluster.
 //!
 //! ```
 //! use std::sync::Arc;
-//! use trainyard_data::{Cache, Loader, LoaderConfig, LoaderState, Resources, Source, SourceConfig, Split, fit};
+//! use trainyard_data::{Cache, Loader, LoaderConfig, LoaderState, Source, SourceConfig, Split, fit};
 //! use trainyard_features::{Features, LabelSpec, LabelTask};
 //!
 //! # let folder = tempfile::tempdir()?;
@@ -28,7 +29,7 @@
 //! let label = LabelSpec::new("rich", LabelTask::Binary);
 //! let features = fit(Features::new(specs, source.schema(), Some(label), None)?, &source, 2, &|_rows| {})?;
 //!
-//! let cache = Cache::build(&folder.path().join("train.arrow"), &features, (Split::Training, &source), Resources::default(), &|_rows| {})?;
+//! let cache = Cache::build(&folder.path().join("train.arrow"), &features, (Split::Training, &source), 2, &|_rows| {})?;
 //! let config = LoaderConfig { batch_size: 3, ..LoaderConfig::default() };
 //! let mut loader = Loader::new(Arc::new(cache), config, LoaderState::default())?;
 //! let mut rows = Vec::new();
@@ -42,6 +43,9 @@
 
 mod background;
 mod cache;
+#[cfg(feature = "cluster")]
+pub mod cluster;
+mod engine;
 mod error;
 mod fit;
 mod loader;
@@ -56,9 +60,10 @@ mod testing;
 
 pub use arrow::record_batch::RecordBatch;
 pub use cache::{Cache, Split};
+pub use engine::Engine;
 pub use error::{Error, Place, Result};
 pub use fit::fit;
 pub use loader::{Loader, LoaderConfig, LoaderState, Origin, Share};
 pub use memory::{Memory, Resources};
 pub use sink::{Sink, SinkFormat};
-pub use source::{Format, OnError, PathSpec, Scan, Source, SourceConfig};
+pub use source::{Format, Location, ObjectUrl, OnError, PathSpec, Piece, Scan, Source, SourceConfig};

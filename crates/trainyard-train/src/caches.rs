@@ -6,7 +6,7 @@ use crate::estimator::Sources;
 use crate::observer::{Event, Observer, Stage};
 use crate::spec::TrainConfig;
 use std::sync::Arc;
-use trainyard_data::{Cache, Source, Split};
+use trainyard_data::{Cache, Engine, Source, Split};
 use trainyard_features::FittedFeatures;
 
 /// The encoded rows of each split.
@@ -22,13 +22,13 @@ const CLUSTERED: f64 = 0.1;
 impl Caches {
     /// Opens the caches of a run, and makes those that are not there.
     pub(crate) fn build(
-        directory: &Directory,
-        config: &TrainConfig,
+        (directory, config): (&Directory, &TrainConfig),
         features: &FittedFeatures,
         sources: &Sources,
+        engine: &Engine,
         observer: &dyn Observer,
     ) -> Result<Self> {
-        let builder = Builder { directory, config, features, observer };
+        let builder = Builder { directory, config, features, engine, observer };
         let train = builder.training(&sources.train)?;
         let test = sources.test.as_ref().map(|source| builder.split("test", source)).transpose()?;
         Ok(Self { train, eval: builder.split("eval", &sources.eval)?, test })
@@ -45,6 +45,7 @@ struct Builder<'a> {
     directory: &'a Directory,
     config: &'a TrainConfig,
     features: &'a FittedFeatures,
+    engine: &'a Engine,
     observer: &'a dyn Observer,
 }
 
@@ -75,7 +76,7 @@ impl Builder<'_> {
     fn encoded(&self, split: &'static str, source: (Split, &Source)) -> Result<Cache> {
         self.observer.on(Event::Stage { stage: Stage::Encode(split), rows: None });
         let (path, progress) = (self.directory.cache(split), |rows| self.observer.on(Event::Rows(rows)));
-        Ok(Cache::open_or_build(&path, self.features, source, self.config.resources(), &progress)?)
+        Ok(Cache::open_or_build(&path, self.features, source, self.engine.clone(), &progress)?)
     }
 
     fn shuffled(&self, source: &Source) -> Result<Cache> {

@@ -12,7 +12,7 @@ use crate::trainer::{Ending, Memory, Trainer};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use trainyard_data::{Cache, Source, fit};
+use trainyard_data::{Cache, Engine, Source, fit};
 use trainyard_features::{Features, FittedFeatures, LabelTask};
 use trainyard_graph::{Cpu, Device};
 use trainyard_model::{Architecture, Binding, Bundle, Head, Model, Predictor, TrainingArchitecture, head_of};
@@ -27,6 +27,7 @@ pub struct Estimator {
     directory: PathBuf,
     model: Box<dyn Model>,
     head: Option<Box<dyn Head>>,
+    engine: Engine,
 }
 
 /// A run that has ended.
@@ -46,7 +47,8 @@ impl Estimator {
     /// An estimator whose run lives in `runs/<name>`.
     pub fn new(spec: Spec) -> Self {
         let directory = Path::new("runs").join(&spec.name);
-        Self { model: Box::new(spec.model.clone()), head: None, directory, spec }
+        let engine = Engine::from(spec.train.resources());
+        Self { model: Box::new(spec.model.clone()), head: None, directory, engine, spec }
     }
 
     /// The same in another directory.
@@ -65,6 +67,13 @@ impl Estimator {
     #[must_use]
     pub fn with_head(self, head: impl Head + 'static) -> Self {
         Self { head: Some(Box::new(head)), ..self }
+    }
+
+    /// The same with the passes over raw rows, which fit and encode, on another engine than threads of this process. It
+    /// changes nothing in the results.
+    #[must_use]
+    pub fn with_engine(self, engine: impl Into<Engine>) -> Self {
+        Self { engine: engine.into(), ..self }
     }
 
     /// The directory of the run.
@@ -105,7 +114,7 @@ impl Estimator {
     fn encode(&self, directory: &Directory, observer: &dyn Observer) -> Result<(FittedFeatures, Caches)> {
         let features = self.fit_features(directory, observer)?;
         let sources = Sources::open(&self.spec, &features)?;
-        let caches = Caches::build(directory, &self.spec.train, &features, &sources, observer)?;
+        let caches = Caches::build((directory, &self.spec.train), &features, &sources, &self.engine, observer)?;
         Ok((features, caches))
     }
 
@@ -121,7 +130,7 @@ impl Estimator {
         let features = Features::new(self.spec.features.clone(), all.schema(), label, weight)?;
         let learnt = if data.eval.is_some() { all } else { all.hold_out(HELD_OUT).0 };
         observer.on(Event::Stage { stage: Stage::Fit, rows: None });
-        let fitted = fit(features, &learnt, self.spec.train.lanes(), &|rows| observer.on(Event::Rows(rows)))?;
+        let fitted = fit(features, &learnt, self.engine.clone(), &|rows| observer.on(Event::Rows(rows)))?;
         directory.save_features(&fitted, &fingerprint)?;
         Ok(fitted)
     }

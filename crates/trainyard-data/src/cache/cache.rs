@@ -9,6 +9,7 @@ use arrow::buffer::{Buffer, MutableBuffer};
 use arrow::ipc::reader::FileDecoder;
 use arrow::ipc::{Block as IpcBlock, MetadataVersion, root_as_footer};
 use arrow::record_batch::RecordBatch;
+use serde::{Deserialize, Serialize};
 use trainyard_features::{Batch, FittedFeatures};
 
 use super::block::Block;
@@ -16,10 +17,11 @@ use super::build::Build;
 use super::index::{BlockEntry, Index, KEY};
 use super::writer::Writer;
 use crate::error::{Error, Result};
-use crate::{Resources, Source};
+use crate::{Engine, Source};
 
 /// What rows are encoded for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Split {
     /// To learn from: the rows that the features were fitted on, so that a feature which was fitted on labels must not show a row
     /// its own ([`FittedFeatures::transform_training`]).
@@ -35,6 +37,16 @@ impl Split {
             Self::Training => format!("{}-training", features.fingerprint()),
             Self::Other => features.fingerprint(),
         }
+    }
+
+    /// Makes raw rows ready for a model; with labels if the features have one.
+    pub(crate) fn transform(self, features: &FittedFeatures, rows: &RecordBatch) -> Result<Batch> {
+        let labelled = features.label().is_some();
+        Ok(match self {
+            Self::Training if labelled => features.transform_training(rows)?,
+            Self::Other if labelled => features.transform_labelled(rows)?,
+            _ => features.transform(rows)?,
+        })
     }
 }
 
@@ -53,9 +65,9 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Transforms all rows of `source`, writes them to `path`, and opens the file.
+    /// Transforms all rows of `source` on an engine, writes them to `path`, and opens the file.
     ///
-    /// The bytes depend neither on the number of threads nor on the memory. A file at `path` is replaced once the new one is complete.
+    /// The bytes do not depend on the engine. A file at `path` is replaced once the new one is complete.
     /// Rows have labels if the features have one. `progress` is called from time to time with the rows written so far.
     ///
     /// # Errors
@@ -65,20 +77,12 @@ impl Cache {
         path: &Path,
         features: &FittedFeatures,
         (split, source): (Split, &Source),
-        resources: Resources,
+        engine: impl Into<Engine>,
         progress: &dyn Fn(u64),
     ) -> Result<Cache> {
-        let labelled = features.label().is_some();
-        let transform = |rows: &RecordBatch| {
-            Ok(match split {
-                Split::Training if labelled => features.transform_training(rows)?,
-                Split::Other if labelled => features.transform_labelled(rows)?,
-                _ => features.transform(rows)?,
-            })
-        };
         let fingerprint = split.fingerprint(features);
-        let build = Build { path, fingerprint, source, resources, transform: &transform, progress };
-        build.run(features.encoding())?;
+        let build = Build { path, fingerprint, features: (split, features), source, engine: engine.into(), progress };
+        build.run()?;
         Self::open(path, &split.fingerprint(features))
     }
 
@@ -93,7 +97,7 @@ impl Cache {
         let index = read_index(&file, path)?;
         if index.fingerprint != fingerprint {
             let (found, expected) = (index.fingerprint, fingerprint.to_owned());
-            return Err(Error::StaleCache { path: path.to_owned(), found, expected });
+            return Err(Error::StaleCache { path: path.into(), found, expected });
         }
         Ok(Self::of_index(path, file, index))
     }
@@ -113,12 +117,12 @@ impl Cache {
         path: &Path,
         features: &FittedFeatures,
         (split, source): (Split, &Source),
-        resources: Resources,
+        engine: impl Into<Engine>,
         progress: &dyn Fn(u64),
     ) -> Result<Cache> {
         match Self::open(path, &split.fingerprint(features)) {
             Ok(cache) if cache.index.source == source.fingerprint()? => Ok(cache),
-            _ => Self::build(path, features, (split, source), resources, progress),
+            _ => Self::build(path, features, (split, source), engine, progress),
         }
     }
 
@@ -245,7 +249,7 @@ impl Cache {
     }
 
     fn damaged<T>(&self, problem: String) -> Result<T> {
-        Err(Error::DamagedCache { path: self.path.clone(), problem })
+        Err(Error::DamagedCache { path: (&self.path).into(), problem })
     }
 
     /// Writes these batches as blocks.
@@ -265,7 +269,7 @@ impl Cache {
 
 /// Finds the index in the footer: `.. footer, its length in 4 bytes, "ARROW1"`.
 fn read_index(file: &File, path: &Path) -> Result<Index> {
-    let damaged = |problem: String| Error::DamagedCache { path: path.to_owned(), problem };
+    let damaged = |problem: String| Error::DamagedCache { path: path.into(), problem };
     let read = |offset, length: u64| {
         let mut bytes = vec![0; length as usize];
         file.read_exact_at(&mut bytes, offset).map_err(Error::io("read", path)).map(|()| bytes)
@@ -292,21 +296,15 @@ mod tests {
     use arrow::ipc::reader::FileReader;
 
     use super::*;
-    use crate::Memory;
     use crate::testing::{features, people};
+    use crate::{Memory, Resources};
 
     /// The cache of some people, small enough to be damaged everywhere.
     fn cache(rows: u64) -> (tempfile::TempDir, Cache, FittedFeatures, Source) {
         let (folder, config) = people(rows);
         let (features, source) = features(&config, 2).unwrap();
-        let cache = Cache::build(
-            &folder.path().join("cache.arrow"),
-            &features,
-            (Split::Other, &source),
-            Resources::default(),
-            &|_| {},
-        )
-        .unwrap();
+        let cache =
+            Cache::build(&folder.path().join("cache.arrow"), &features, (Split::Other, &source), 2, &|_| {}).unwrap();
         (folder, cache, features, source)
     }
 
@@ -381,8 +379,7 @@ mod tests {
     #[test]
     fn a_cache_is_built_again_when_the_data_has_changed() {
         let (folder, cache, features, source) = cache(10);
-        let open =
-            || Cache::open_or_build(cache.path(), &features, (Split::Other, &source), Resources::default(), &|_| {});
+        let open = || Cache::open_or_build(cache.path(), &features, (Split::Other, &source), 2, &|_| {});
         let rows = || open().unwrap().rows();
         assert_eq!(rows(), 10);
         let path = folder.path().join("people.csv");

@@ -8,10 +8,11 @@ use arrow::compute::filter_record_batch;
 use arrow::record_batch::RecordBatch;
 
 use super::config::Format;
+use super::piece::{Decoded, Piece, PieceSink};
 use super::plan::{Part, Plan};
-use super::{csv, parquet};
+use super::{csv, ipc, parquet, records};
 use crate::Result;
-use crate::background::Background;
+use crate::background::{Background, Sink};
 
 /// Batches that wait for their reader.
 const DEPTH: usize = 4;
@@ -21,40 +22,38 @@ const DEPTH: usize = 4;
 /// A thread of its own decodes ahead; it ends with the scan. After an error there are no more batches.
 #[derive(Debug)]
 pub struct Scan {
-    batches: Background<Result<RecordBatch>>,
+    batches: Background<Result<Decoded>>,
     skipped: Arc<AtomicU64>,
     part: Part,
-    /// Rows decoded so far, of all parts.
-    row: u64,
+    /// The piece that the last batch came from, and its rows so far, of all parts.
+    place: (u64, u64),
 }
 
 impl Scan {
-    pub(super) fn start(plan: Arc<Plan>) -> Scan {
+    /// Starts a pass over some pieces; all of the source if there are none given.
+    pub(super) fn start(plan: Arc<Plan>, pieces: Option<Vec<Piece>>) -> Scan {
         let skipped = Arc::new(AtomicU64::new(0));
         let part = plan.part;
         let count = Arc::clone(&skipped);
         let batches = Background::spawn(DEPTH, move |sink| {
-            let result = match plan.files.format {
-                Format::Csv => csv::scan(&plan, &count, &sink),
-                Format::Parquet => parquet::scan(&plan, &count, &sink),
-            };
-            if let Err(error) = result {
+            if let Err(error) = decode(&plan, pieces.as_deref(), &count, &sink) {
                 // Who has dropped the scan does not want its error either.
                 let _ = sink.send(Err(error));
             }
         });
-        Scan { batches, skipped, part, row: 0 }
+        Scan { batches, skipped, part, place: (0, 0) }
     }
 
     /// The rows of a batch that belong to the scan's part.
-    fn of_part(&mut self, batch: RecordBatch) -> Result<RecordBatch> {
+    fn of_part(&mut self, Decoded { piece, rows }: Decoded) -> Result<RecordBatch> {
         if self.part == Part::All {
-            return Ok(batch);
+            return Ok(rows);
         }
-        let first = self.row;
-        self.row += batch.num_rows() as u64;
-        let mask = (first..self.row).map(|row| Some(self.part.holds(row))).collect::<BooleanArray>();
-        Ok(filter_record_batch(&batch, &mask)?)
+        let first = if self.place.0 == piece { self.place.1 } else { 0 };
+        let end = first + rows.num_rows() as u64;
+        self.place = (piece, end);
+        let mask = (first..end).map(|row| Some(self.part.holds(piece, row))).collect::<BooleanArray>();
+        Ok(filter_record_batch(&rows, &mask)?)
     }
 
     /// Ends the scan: there are no more batches.
@@ -76,7 +75,7 @@ impl Iterator for Scan {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let batch = match self.batches.next()? {
-                Ok(batch) => self.of_part(batch),
+                Ok(decoded) => self.of_part(decoded),
                 Err(error) => return Some(Err(error)),
             };
             if batch.as_ref().map_or(true, |batch| batch.num_rows() > 0) {
@@ -84,4 +83,22 @@ impl Iterator for Scan {
             }
         }
     }
+}
+
+/// Sends the rows of the pieces, in order, to `sink`, until it wants no more.
+fn decode(plan: &Plan, pieces: Option<&[Piece]>, skipped: &AtomicU64, sink: &Sink<Result<Decoded>>) -> Result<()> {
+    let pieces = pieces.map_or_else(|| plan.files.pieces(), Ok)?;
+    for piece in pieces {
+        let (plan, sink) = (plan.of_piece(piece), PieceSink::new(piece, sink));
+        match plan.files.format {
+            Format::Csv => csv::scan(&plan, skipped, &sink)?,
+            Format::Parquet => parquet::scan(&plan, skipped, &sink)?,
+            Format::Arrow => ipc::scan(&plan, skipped, &sink)?,
+            Format::JsonLines | Format::TfRecord => records::scan(&plan, skipped, &sink)?,
+        }
+        if !sink.is_open() {
+            break;
+        }
+    }
+    Ok(())
 }

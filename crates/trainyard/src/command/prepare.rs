@@ -1,5 +1,6 @@
 //! `trainyard prepare`: what a run does before it trains.
 
+use super::engine::EngineArgs;
 use anyhow::Result;
 use clap::Args;
 use indicatif::{DecimalBytes, HumanCount};
@@ -35,13 +36,16 @@ pub struct Prepare {
     /// Print what was prepared as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 impl Prepare {
     pub fn run(self) -> Result<ExitCode> {
         let mut spec = Spec::read_with(&self.spec, &self.set)?;
         spec.train.memory = self.memory.or(spec.train.memory);
-        let mut estimator = Estimator::new(spec);
+        let engine = self.engine.engine(spec.train.resources())?;
+        let mut estimator = Estimator::new(spec).with_engine(engine);
         if let Some(output) = &self.output {
             estimator = estimator.in_directory(output);
         }

@@ -1,5 +1,6 @@
 //! `trainyard run`: from a spec to a trained, evaluated, exported model.
 
+use super::engine::EngineArgs;
 use super::table;
 use anyhow::Result;
 use clap::Args;
@@ -29,13 +30,16 @@ pub struct Run {
     /// Print the figures as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 impl Run {
     pub fn run(self) -> Result<ExitCode> {
         let mut spec = Spec::read_with(&self.spec, &self.set)?;
         spec.train.memory = self.memory.or(spec.train.memory);
-        let mut estimator = Estimator::new(spec);
+        let engine = self.engine.engine(spec.train.resources())?;
+        let mut estimator = Estimator::new(spec).with_engine(engine);
         if let Some(output) = &self.output {
             estimator = estimator.in_directory(output);
         }

@@ -7,3 +7,4 @@ mod prepare;
 mod project;
 mod resume;
 mod serve;
+mod sources;
