@@ -62,7 +62,7 @@ pub use arrow::record_batch::RecordBatch;
 pub use cache::{Cache, Split};
 pub use engine::Engine;
 pub use error::{Error, Place, Result};
-pub use fit::fit;
+pub use fit::{FitMemory, fit, fit_within};
 pub use loader::{Loader, LoaderConfig, LoaderState, Origin, Share};
 pub use memory::{Memory, Resources};
 pub use sink::{Sink, SinkFormat};

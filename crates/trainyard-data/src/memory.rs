@@ -59,6 +59,11 @@ impl Memory {
         (self.0 / 8).min(256 * MIB)
     }
 
+    /// Bytes that counts of values may take while features are fitted, before they go to disk: a half.
+    pub fn fit_bytes(self) -> u64 {
+        self.0 / 2
+    }
+
     /// Bytes of rows that may be on their way from a file to a cache: a quarter.
     pub(crate) fn flight_bytes(self) -> u64 {
         self.0 / 4

@@ -12,7 +12,7 @@ use crate::trainer::{Ending, Memory, Trainer};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use trainyard_data::{Cache, Engine, Source, fit};
+use trainyard_data::{Cache, Engine, FitMemory, Source, fit_within};
 use trainyard_features::{Features, FittedFeatures, LabelTask};
 use trainyard_graph::{Cpu, Device};
 use trainyard_model::{Architecture, Binding, Bundle, Head, Model, Predictor, TrainingArchitecture, head_of};
@@ -130,7 +130,10 @@ impl Estimator {
         let features = Features::new(self.spec.features.clone(), all.schema(), label, weight)?;
         let learnt = if data.eval.is_some() { all } else { all.hold_out(HELD_OUT).0 };
         observer.on(Event::Stage { stage: Stage::Fit, rows: None });
-        let fitted = fit(features, &learnt, self.engine.clone(), &|rows| observer.on(Event::Rows(rows)))?;
+        let bytes = self.spec.train.resources().memory.fit_bytes() as usize;
+        let memory = FitMemory { bytes, directory: directory.join("features") };
+        let progress = |rows| observer.on(Event::Rows(rows));
+        let fitted = fit_within(&memory, features, &learnt, self.engine.clone(), &progress)?;
         directory.save_features(&fitted, &fingerprint)?;
         Ok(fitted)
     }
