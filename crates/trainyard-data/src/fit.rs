@@ -8,7 +8,7 @@ use std::thread;
 use trainyard_features::{Collector, Features, FittedFeatures, Memory, Round, Spill};
 
 use crate::ordered::internal;
-use crate::{Engine, Result, Scan, Source};
+use crate::{Engine, Resources, Result, Scan, Source};
 
 /// The memory that fitting may use. It does not change the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,9 @@ pub fn fit_within(
             progress(rows);
         };
         let collector = match &engine {
-            Engine::Local { threads } => pass(collectors(round, *threads, &memory), &source, &mut progress)?,
+            Engine::Local(Resources { threads, .. }) => {
+                pass(collectors(round, *threads, &memory), &source, &mut progress)?
+            }
             #[cfg(feature = "cluster")]
             Engine::Cluster(cluster) => cluster.fit(round, &source, &mut progress)?,
         };

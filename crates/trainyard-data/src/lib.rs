@@ -37,7 +37,7 @@
 //!     rows.push(batch.rows);
 //! }
 //! assert_eq!(rows, [3, 1]);
-//! assert_eq!(loader.state(), LoaderState { epoch: 1, position: 0 });
+//! assert_eq!((loader.state().epoch, loader.state().position), (1, 0));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -49,7 +49,10 @@ mod engine;
 mod error;
 mod fit;
 mod loader;
+mod loan;
+mod memory;
 mod ordered;
+mod shuffle;
 mod sink;
 mod source;
 #[cfg(test)]
@@ -61,7 +64,8 @@ pub use cache::{Cache, Split};
 pub use engine::Engine;
 pub use error::{Error, Place, Result};
 pub use fit::{FitMemory, fit, fit_within};
-pub use loader::{Loader, LoaderConfig, LoaderState};
+pub use loader::{Loader, LoaderConfig, LoaderState, Origin, Share};
+pub use memory::{Memory, Resources};
 pub use sink::{Sink, SinkFormat};
 pub use source::{
     Format, INPUT_WEIGHT, Location, ObjectUrl, OnError, PathSpec, Piece, RowWeight, Scan, Source, SourceConfig,

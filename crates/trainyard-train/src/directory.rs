@@ -5,6 +5,7 @@
 //! features/features.json the fitted features
 //! view/<split>.parquet   rows as the view makes them, if there is one; may be removed, too
 //! cache/<split>.arrow    rows ready for the model; may be removed, it is made again
+//! shuffled               is there when the training rows of the cache are in a random order
 //! checkpoints/<step>/    parameters and state
 //! export/<version>/      the model
 //! metrics.json  report.html
@@ -16,6 +17,9 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use trainyard_features::FittedFeatures;
 use trainyard_store::file::atomic_write;
+
+/// The file that says that training rows are in a random order.
+const SHUFFLED: &str = "shuffled";
 
 /// The directory of a run, held by this process alone.
 #[derive(Debug)]
@@ -54,6 +58,22 @@ impl Directory {
     /// Where the rows of a split are kept.
     pub(crate) fn cache(&self, split: &str) -> PathBuf {
         self.path.join("cache").join(format!("{split}.arrow"))
+    }
+
+    /// Whether training rows are kept in a random order.
+    pub(crate) fn is_shuffled(&self) -> bool {
+        self.join(SHUFFLED).exists()
+    }
+
+    /// Has training rows kept in a random order from now on.
+    pub(crate) fn shuffle(&self) -> Result<()> {
+        if self.is_shuffled() {
+            return Ok(());
+        }
+        if fs::read_dir(self.join("checkpoints")).is_ok_and(|mut entries| entries.next().is_some()) {
+            return Err(self.other("that has begun to learn from its rows in another order"));
+        }
+        Ok(atomic_write(&self.join(SHUFFLED), b"")?)
     }
 
     /// The fitted features, if they were fitted to the data that has this fingerprint.

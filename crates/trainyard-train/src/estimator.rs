@@ -1,8 +1,10 @@
 //! From a spec to a trained, evaluated and exported model.
 
+use crate::caches::Caches;
 use crate::directory::Directory;
 use crate::evaluate::{Evaluation, Evaluator, Figures, baseline, label_summary};
 use crate::observer::{Event, Observer, Stage};
+use crate::prepared::Prepared;
 use crate::results::{Results, named};
 use crate::spec::Spec;
 use crate::splits::{Splits, all_rows};
@@ -11,16 +13,13 @@ use crate::trainer::{Ending, Memory, Trainer};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use trainyard_data::{Cache, Engine, SavedView, Source, Split, fit};
+use trainyard_data::{Engine, FitMemory, SavedView, Source, fit_within};
 use trainyard_features::{Features, FittedFeatures, LabelTask};
 use trainyard_graph::{Cpu, Device};
 use trainyard_model::{Architecture, Binding, Bundle, Head, Model, Predictor, TrainingArchitecture, head_of};
 use trainyard_nn::ParamShape;
 use trainyard_store::checkpoint::Checkpoints;
 use trainyard_store::{MemoryStore, ParamStore, Snapshot, StoreConfig};
-
-/// Share of the block clustering of labels beyond which rows look sorted; see [`Cache::label_clustering`].
-const CLUSTERED: f64 = 0.1;
 
 /// Trains what a spec says. [`fit`](Self::fit) resumes a run that its directory holds.
 #[derive(Debug)]
@@ -49,7 +48,7 @@ impl Estimator {
     /// An estimator whose run lives in `runs/<name>`.
     pub fn new(spec: Spec) -> Self {
         let directory = Path::new("runs").join(&spec.name);
-        let engine = Engine::from(spec.train.lanes());
+        let engine = Engine::from(spec.train.resources());
         Self { model: Box::new(spec.model.clone()), head: None, directory, engine, spec }
     }
 
@@ -91,23 +90,44 @@ impl Estimator {
     /// When the data, the spec or the disk does not allow it. What was saved before stays.
     pub fn fit(&self, observer: &dyn Observer) -> Result<Trained> {
         let directory = Directory::open(&self.directory, &self.spec)?;
+        let Encoded { view, features, caches } = self.encode(&directory, observer)?;
+        let head = self.head(&features)?;
+        let head = self.head.as_deref().unwrap_or(head.as_ref());
+        Run { estimator: self, directory, view, features, caches, head }.run(observer)
+    }
+
+    /// Fits features and encodes all rows, which [`fit`](Self::fit) then finds; with `shuffle`, the training rows in a random
+    /// order, from then on. What is there already is not made again.
+    ///
+    /// # Errors
+    ///
+    /// When the data, the spec or the disk does not allow it, or rows are to be shuffled that a run has begun to learn from.
+    pub fn prepare(&self, shuffle: bool, observer: &dyn Observer) -> Result<Prepared> {
+        let directory = Directory::open(&self.directory, &self.spec)?;
+        if shuffle {
+            directory.shuffle()?;
+        }
+        let Encoded { features, caches, .. } = self.encode(&directory, observer)?;
+        Prepared::new(&features, &caches, directory.is_shuffled())
+    }
+
+    /// The steps before training, as far as they are not done yet.
+    fn encode(&self, directory: &Directory, observer: &dyn Observer) -> Result<Encoded> {
         let all = all_rows(&self.spec)?;
         let view = self.spec.resolved_view().map(|config| SavedView { config, rows: all.schema().clone() });
         let viewed =
-            view.as_ref().map(|view| Splits::viewed(&self.spec, (view, &all), &directory, observer)).transpose()?;
+            view.as_ref().map(|view| Splits::viewed(&self.spec, (view, &all), directory, observer)).transpose()?;
         let (learnt, fingerprint) = match &viewed {
             Some(viewed) => (viewed.train.clone(), viewed.train.fingerprint()?),
             None => (Splits::training(&self.spec, &all)?, all.fingerprint()?),
         };
-        let features = self.fit_features(&learnt, &fingerprint, &directory, observer)?;
+        let features = self.fit_features(&learnt, &fingerprint, directory, observer)?;
         let splits = match viewed {
             Some(viewed) => viewed,
             None => Splits::with_columns(&self.spec, &features.labelled_inputs())?,
         };
-        let caches = Caches::build(&directory, &features, &splits, &self.engine, observer)?;
-        let head = self.head(&features)?;
-        let head = self.head.as_deref().unwrap_or(head.as_ref());
-        Run { estimator: self, directory, view, features, caches, head }.run(observer)
+        let caches = Caches::build((directory, &self.spec.train), &features, &splits, &self.engine, observer)?;
+        Ok(Encoded { view, features, caches })
     }
 
     /// The features, fitted to the training rows unless they were before; `data` tells of the rows whether they are the same.
@@ -124,7 +144,10 @@ impl Estimator {
         let (label, weight) = (Some(self.spec.data.label.clone()), self.spec.data.weight_column());
         let features = Features::new(self.spec.features.clone(), learnt.schema(), label, weight)?;
         observer.on(Event::Stage { stage: Stage::Fit, rows: None });
-        let fitted = fit(features, learnt, self.engine.clone(), &|rows| observer.on(Event::Rows(rows)))?;
+        let bytes = self.spec.train.resources().memory.fit_bytes() as usize;
+        let memory = FitMemory { bytes, directory: directory.join("features") };
+        let progress = |rows| observer.on(Event::Rows(rows));
+        let fitted = fit_within(&memory, features, learnt, self.engine.clone(), &progress)?;
         directory.save_features(&fitted, data)?;
         Ok(fitted)
     }
@@ -134,38 +157,11 @@ impl Estimator {
     }
 }
 
-/// The encoded rows of each split.
-struct Caches {
-    train: Arc<Cache>,
-    eval: Arc<Cache>,
-    test: Option<Arc<Cache>>,
-}
-
-impl Caches {
-    fn build(
-        directory: &Directory,
-        features: &FittedFeatures,
-        splits: &Splits,
-        engine: &Engine,
-        observer: &dyn Observer,
-    ) -> Result<Self> {
-        let build = |split: &'static str, source: (Split, &Source)| -> Result<Arc<Cache>> {
-            observer.on(Event::Stage { stage: Stage::Encode(split), rows: None });
-            let progress = |rows| observer.on(Event::Rows(rows));
-            let cache = Cache::open_or_build(&directory.cache(split), features, source, engine.clone(), &progress)?;
-            if cache.skipped() > 0 {
-                observer
-                    .on(Event::Notice(format!("{split}: {} rows that cannot be read were skipped", cache.skipped())));
-            }
-            Ok(Arc::new(cache))
-        };
-        let train = build("train", (Split::Training, &splits.train))?;
-        if train.label_clustering() > CLUSTERED {
-            observer.on(Event::Notice("the training rows look sorted by label; shuffling mixes them".to_owned()));
-        }
-        let test = splits.test.as_ref().map(|source| build("test", (Split::Other, source))).transpose()?;
-        Ok(Self { eval: build("eval", (Split::Other, &splits.eval))?, train, test })
-    }
+/// What training reads.
+struct Encoded {
+    view: Option<SavedView>,
+    features: FittedFeatures,
+    caches: Caches,
 }
 
 /// One run of an estimator.

@@ -56,6 +56,8 @@ pub enum Stage {
     Fit,
     /// Transforming the rows of a split.
     Encode(&'static str),
+    /// Bringing the rows of a split into a random order.
+    Shuffle(&'static str),
     /// An epoch of training.
     Train,
     /// Evaluating a split.

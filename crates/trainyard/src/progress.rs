@@ -91,6 +91,7 @@ fn title(stage: &Stage) -> String {
         Stage::View(split) => format!("view of {split}"),
         Stage::Fit => "fit features".to_owned(),
         Stage::Encode(split) => format!("encode {split}"),
+        Stage::Shuffle(split) => format!("shuffle {split}"),
         Stage::Train => "train".to_owned(),
         Stage::Evaluate(split) => format!("evaluate {split}"),
     }

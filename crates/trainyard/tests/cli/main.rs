@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod commands;
+mod prepare;
 mod project;
 mod resume;
 mod serve;
