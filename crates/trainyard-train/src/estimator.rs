@@ -13,7 +13,7 @@ use crate::trainer::{Ending, Memory, Trainer};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use trainyard_data::{Engine, FitMemory, SavedView, Source, fit_within};
+use trainyard_data::{Cache, Engine, FitMemory, SavedView, Source, fit_within};
 use trainyard_features::{Features, FittedFeatures, LabelTask};
 use trainyard_graph::{Cpu, Device};
 use trainyard_model::{Architecture, Binding, Bundle, Head, Model, Predictor, TrainingArchitecture, head_of};
