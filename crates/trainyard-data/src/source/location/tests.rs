@@ -150,7 +150,7 @@ async fn stores_can_be_used_and_dropped_inside_another_runtime() {
 fn source(server: &S3, path: &[&str]) -> Result<Source> {
     let path = PathSpec::Many(path.iter().map(|path| (*path).to_owned()).collect());
     let config = SourceConfig { path, ..SourceConfig::default() };
-    Source::open_in(server.stores(), &config, &[("a", None)])
+    Source::open_in(server.stores(), std::slice::from_ref(&config), &[("a", None)])
 }
 
 #[track_caller]
