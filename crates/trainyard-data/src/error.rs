@@ -123,6 +123,22 @@ pub enum Error {
         /// The name.
         column: String,
     },
+    /// Inputs of one source that do not fit together.
+    #[error("the inputs `{first}` and `{second}` {problem}")]
+    Inputs {
+        /// The path of one.
+        first: String,
+        /// The path of the other.
+        second: String,
+        /// How they differ and how to fix it.
+        problem: String,
+    },
+    /// A query of a view that cannot be run.
+    #[error("the `sql` of `[view]` {problem}")]
+    View {
+        /// What is wrong with it and how to fix it.
+        problem: String,
+    },
     /// A column of a type that no feature reads.
     #[error(
         "column `{column}` of `{path}` has the type `{data_type}`, which is none of numbers, text, booleans, \

@@ -56,46 +56,47 @@ impl Block {
         Ok(Self { rows: batch.num_rows(), numeric_width: layout.numeric_width, numeric, ids, labels, weights })
     }
 
+    /// Number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// Number of categorical features.
     pub(crate) fn n_ids(&self) -> usize {
         self.ids.len()
     }
 
-    /// The numbers of a row.
-    pub(crate) fn numeric(&self, row: usize) -> &[f32] {
-        &self.numeric[row * self.numeric_width..(row + 1) * self.numeric_width]
+    /// Numbers per row.
+    pub(crate) fn numeric_width(&self) -> usize {
+        self.numeric_width
     }
 
-    /// The label of a row, if there are labels.
-    pub(crate) fn label(&self, row: usize) -> Option<f32> {
-        self.labels.get(row).copied()
+    /// The numbers of all rows.
+    pub(crate) fn numbers(&self) -> &[f32] {
+        &self.numeric
     }
 
-    /// The weight of a row, if there are weights.
-    pub(crate) fn weight(&self, row: usize) -> Option<f32> {
-        self.weights.get(row).copied()
+    /// The labels of all rows; empty when they have none.
+    pub(crate) fn labels(&self) -> &[f32] {
+        &self.labels
     }
 
-    /// Adds the ids that some rows have of a feature to `ragged`. A row is the place of its block among `blocks`, and its place in
-    /// the block.
-    pub(crate) fn gather_ids(
-        blocks: &[Block],
-        feature: usize,
-        rows: impl Iterator<Item = (usize, usize)>,
-        ragged: &mut Ragged,
-    ) {
-        let single: Option<Vec<&[u32]>> = blocks.iter().map(|block| block.ids[feature].single()).collect();
-        let Some(single) = single else {
-            return rows.for_each(|(block, row)| blocks[block].push_ids(feature, row, ragged));
-        };
-        // Nearly all features have one id in each row. Without a question about each, the processor waits for many at a time.
-        let before = ragged.ids.len() as u32;
-        ragged.ids.extend(rows.map(|(block, row)| u64::from(single[block][row])));
-        ragged.offsets.extend(before + 1..=ragged.ids.len() as u32);
+    /// The weights of all rows; empty when they have none.
+    pub(crate) fn weights(&self) -> &[f32] {
+        &self.weights
+    }
+
+    /// The ids of a feature that has one at most in each row, and which of these there are, if not all. `None` for a feature
+    /// that may have more, or whose ids are wide.
+    pub(crate) fn single_ids(&self, feature: usize) -> Option<(&[u32], Option<&NullBuffer>)> {
+        match &self.ids[feature] {
+            Ids { values: Values::Narrow(values), offsets: None, present, .. } => Some((values, present.as_ref())),
+            _ => None,
+        }
     }
 
     /// Adds the ids that a row has of a feature to `ragged`.
-    fn push_ids(&self, feature: usize, row: usize, ragged: &mut Ragged) {
+    pub(crate) fn push_ids(&self, feature: usize, row: usize, ragged: &mut Ragged) {
         let ids = &self.ids[feature];
         let places = ids.places(row);
         match &ids.values {
@@ -134,14 +135,6 @@ impl Ids {
         let weights = weights.map(|weights| floats(list(weights)?.values())).transpose()?;
         let values = Values::new(layout, column.values())?;
         Ok(Self { values, offsets: Some(column.offsets().clone()), present: None, weights })
-    }
-
-    /// The ids, if each row has one, and if they are narrow.
-    fn single(&self) -> Option<&[u32]> {
-        match self {
-            Self { values: Values::Narrow(values), offsets: None, present: None, weights: None } => Some(values),
-            _ => None,
-        }
     }
 
     /// Where the ids of a row are.

@@ -8,8 +8,9 @@ use trainyard_features::FittedFeatures;
 use super::cache::Split;
 use super::layout::Layout;
 use super::writer::Writer;
+use crate::loan::{Loan, Purse};
 use crate::ordered::map_in_order;
-use crate::{Engine, Result, Source};
+use crate::{Engine, Resources, Result, Source};
 
 /// What it takes to write a cache.
 pub(super) struct Build<'a> {
@@ -68,16 +69,28 @@ impl Build<'_> {
     fn encode(&self, layout: &Layout, sink: &mut dyn FnMut(Encoded) -> Result<bool>) -> Result<u64> {
         let (split, features) = self.features;
         match &self.engine {
-            Engine::Local { threads } => {
+            Engine::Local(Resources { threads, memory }) => {
+                let purse = Purse::new(memory.flight_bytes());
                 let mut scan = self.source.scan()?;
-                let encode = |raw| layout.encode_or_widen(split.transform(features, &raw)?);
-                map_in_order(&mut scan, *threads, encode, sink)?;
+                let lent = scan.by_ref().map(|raw| raw.map(|raw| lend(&purse, raw)));
+                let encode = |(raw, loan)| {
+                    let encoded = layout.encode_or_widen(split.transform(features, &raw)?)?;
+                    drop(raw);
+                    Ok((encoded, loan))
+                };
+                map_in_order(lent, *threads, encode, |(encoded, _loan)| sink(encoded))?;
                 Ok(scan.skipped())
             }
             #[cfg(feature = "cluster")]
             Engine::Cluster(cluster) => cluster.encode(self.source, (split, features), layout, sink),
         }
     }
+}
+
+/// Waits until there is memory for a batch and for what is made of it on the way.
+fn lend(purse: &Purse, raw: RecordBatch) -> (RecordBatch, Loan<'_>) {
+    let loan = purse.lend(2 * raw.get_array_memory_size() as u64);
+    (raw, loan)
 }
 
 #[cfg(test)]

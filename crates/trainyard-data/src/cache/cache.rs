@@ -15,6 +15,7 @@ use trainyard_features::{Batch, FittedFeatures};
 use super::block::Block;
 use super::build::Build;
 use super::index::{BlockEntry, Index, KEY};
+use super::writer::Writer;
 use crate::error::{Error, Result};
 use crate::{Engine, Source};
 
@@ -47,6 +48,11 @@ impl Split {
             _ => features.transform(rows)?,
         })
     }
+}
+
+/// The fingerprint of rows in the random order of a seed.
+fn shuffled(fingerprint: &str, seed: u64) -> String {
+    format!("{fingerprint}-shuffled-{seed}")
 }
 
 /// Encoded rows in a file, in blocks of at most 8192 rows that are read in any order. Any number of threads may read.
@@ -93,8 +99,13 @@ impl Cache {
             let (found, expected) = (index.fingerprint, fingerprint.to_owned());
             return Err(Error::StaleCache { path: path.into(), found, expected });
         }
+        Ok(Self::of_index(path, file, index))
+    }
+
+    /// A file of which the index is known.
+    pub(super) fn of_index(path: &Path, file: File, index: Index) -> Cache {
         let decoder = FileDecoder::new(Arc::new(index.layout.schema(Default::default())), MetadataVersion::V5);
-        Ok(Cache { path: path.to_owned(), file, index, decoder })
+        Cache { path: path.to_owned(), file, index, decoder }
     }
 
     /// Opens the file at `path` if it was written for these features and this source; builds it anew otherwise.
@@ -109,11 +120,22 @@ impl Cache {
         engine: impl Into<Engine>,
         progress: &dyn Fn(u64),
     ) -> Result<Cache> {
-        let expected = source.fingerprint()?;
         match Self::open(path, &split.fingerprint(features)) {
-            Ok(cache) if cache.index.source == expected => Ok(cache),
+            Ok(cache) if cache.index.source == source.fingerprint()? => Ok(cache),
             _ => Self::build(path, features, (split, source), engine, progress),
         }
+    }
+
+    /// Opens the file at `path` if [`Cache::shuffle`] wrote it with this seed from training rows of these features and this
+    /// source.
+    ///
+    /// # Errors
+    ///
+    /// When a file of the source is not there any more.
+    pub fn open_shuffled(path: &Path, features: &FittedFeatures, source: &Source, seed: u64) -> Result<Option<Cache>> {
+        let expected = source.fingerprint()?;
+        let cache = Self::open(path, &shuffled(&Split::Training.fingerprint(features), seed)).ok();
+        Ok(cache.filter(|cache| cache.index.source == expected))
     }
 
     /// Where the file is.
@@ -134,6 +156,32 @@ impl Cache {
     /// Rows of a block, 1 to 8192; 0 when there is no such block.
     pub fn block_rows(&self, block: usize) -> usize {
         self.index.blocks.get(block).map_or(0, |block| block.rows as usize)
+    }
+
+    /// What tells these rows, in this order, from others, wherever the file lies.
+    pub fn content(&self) -> u64 {
+        self.index.content()
+    }
+
+    /// The fingerprint of these rows in the random order of a seed.
+    pub(crate) fn shuffled_fingerprint(&self, seed: u64) -> String {
+        shuffled(&self.index.fingerprint, seed)
+    }
+
+    /// A file of rows of the same kind, of the same source.
+    pub(crate) fn writer(&self, path: &Path, fingerprint: &str) -> Result<Writer> {
+        let fingerprints = (fingerprint.to_owned(), self.index.source.clone());
+        Writer::create(path, self.index.layout.clone(), fingerprints)
+    }
+
+    /// Encodes rows of the same kind.
+    pub(crate) fn encode(&self, rows: Batch) -> Result<RecordBatch> {
+        self.index.layout.encode(rows)
+    }
+
+    /// Bytes of a block in the file.
+    pub(crate) fn block_bytes(&self, block: usize) -> u64 {
+        self.index.blocks.get(block).map_or(0, |block| block.length)
     }
 
     /// Rows of the source that could not be read and were left out.
@@ -189,7 +237,7 @@ impl Cache {
         let Some(entry) = self.index.blocks.get(block) else {
             return self.damaged(format!("it has {} blocks, block {block} was asked for", self.blocks()));
         };
-        let bytes = self.block_bytes(block, entry)?;
+        let bytes = self.read_block(block, entry)?;
         // A message starts with a mark of four bytes and the length of its head; both belong to the head.
         let head = bytes.get(4..8).map_or(0, |b| 8 + i32::from_le_bytes([b[0], b[1], b[2], b[3]]));
         let place = IpcBlock::new(0, head, bytes.len() as i64 - i64::from(head));
@@ -200,7 +248,7 @@ impl Cache {
         }
     }
 
-    fn block_bytes(&self, block: usize, entry: &BlockEntry) -> Result<Buffer> {
+    fn read_block(&self, block: usize, entry: &BlockEntry) -> Result<Buffer> {
         let mut bytes = MutableBuffer::from_len_zeroed(entry.length as usize);
         self.file.read_exact_at(&mut bytes, entry.offset).map_err(Error::io("read", &self.path))?;
         if crc32fast::hash(&bytes) != entry.crc {
@@ -217,7 +265,6 @@ impl Cache {
     #[cfg(test)]
     pub(crate) fn of_blocks(path: &Path, encoding: &trainyard_features::Encoding, blocks: Vec<Batch>) -> Result<Cache> {
         use super::layout::Layout;
-        use super::writer::Writer;
         let mut layout = Layout::new(encoding, &blocks[0]);
         for block in &blocks {
             layout = layout.widened(block).unwrap_or(layout);
@@ -259,6 +306,7 @@ mod tests {
 
     use super::*;
     use crate::testing::{features, people};
+    use crate::{Memory, Resources};
 
     /// The cache of some people, small enough to be damaged everywhere.
     fn cache(rows: u64) -> (tempfile::TempDir, Cache, FittedFeatures, Source) {
@@ -297,7 +345,8 @@ mod tests {
         let expected = std::fs::read(cache.path()).unwrap();
         for threads in [1, 3, 8] {
             let path = folder.path().join(format!("{threads}.arrow"));
-            Cache::build(&path, &features, (Split::Other, &source), threads, &|_| {}).unwrap();
+            let resources = Resources { threads, memory: Memory::LEAST };
+            Cache::build(&path, &features, (Split::Other, &source), resources, &|_| {}).unwrap();
             assert!(std::fs::read(path).unwrap() == expected, "{threads} threads");
         }
     }
@@ -349,8 +398,8 @@ mod tests {
     #[test]
     fn a_cache_is_built_again_when_the_data_has_changed() {
         let (folder, cache, features, source) = cache(10);
-        let rows =
-            || Cache::open_or_build(cache.path(), &features, (Split::Other, &source), 1, &|_| {}).unwrap().rows();
+        let open = || Cache::open_or_build(cache.path(), &features, (Split::Other, &source), 2, &|_| {});
+        let rows = || open().unwrap().rows();
         assert_eq!(rows(), 10);
         let path = folder.path().join("people.csv");
         let text = std::fs::read_to_string(&path).unwrap() + "20,Bern,1,0\n";

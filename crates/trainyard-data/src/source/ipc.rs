@@ -111,6 +111,10 @@ impl IpcFile {
     /// Reads a message; `None` at the end of the stream.
     fn message(&mut self) -> Result<Option<Message>> {
         let mut head = self.read(4)?;
+        // Some writers fill up more than eight bytes behind the mark.
+        while head == [0; 4] && self.has_footer && self.decoder.schema().is_none() {
+            head = self.read(4)?;
+        }
         if head.is_empty() && !self.has_footer {
             return Ok(None);
         }

@@ -24,7 +24,9 @@ const PIECE_BYTES: u64 = 4 << 20;
 pub struct Piece {
     /// Its place among the pieces.
     pub(super) number: u64,
-    /// Its files, by their place in the source.
+    /// The input that it is cut from, by its place in the source.
+    pub(super) input: usize,
+    /// Its files, by their place in the input.
     pub(super) files: Range<usize>,
     /// Its row groups, if it has only some of those of its only file.
     pub(super) groups: Option<Range<usize>>,
@@ -87,7 +89,7 @@ impl Cutter {
     }
 
     fn push(&mut self, files: Range<usize>, groups: Option<Range<usize>>) {
-        self.pieces.push(Piece { number: self.pieces.len() as u64, files, groups });
+        self.pieces.push(Piece { number: self.pieces.len() as u64, input: 0, files, groups });
     }
 
     fn finish(mut self) -> Vec<Piece> {
@@ -99,28 +101,27 @@ impl Cutter {
 /// Rows of one piece.
 #[derive(Debug)]
 pub(super) struct Decoded {
-    /// Its number.
-    pub piece: u64,
+    pub piece: Piece,
     pub rows: RecordBatch,
 }
 
 /// Where the rows of a piece go.
 #[derive(Debug)]
 pub(super) struct PieceSink<'a> {
-    piece: u64,
+    piece: &'a Piece,
     sink: &'a Sink<Result<Decoded>>,
     is_open: AtomicBool,
 }
 
 impl<'a> PieceSink<'a> {
-    pub(super) fn new(piece: &Piece, sink: &'a Sink<Result<Decoded>>) -> Self {
-        Self { piece: piece.number, sink, is_open: AtomicBool::new(true) }
+    pub(super) fn new(piece: &'a Piece, sink: &'a Sink<Result<Decoded>>) -> Self {
+        Self { piece, sink, is_open: AtomicBool::new(true) }
     }
 
     /// Hands over a batch, and says whether more are wanted.
     #[must_use]
     pub(super) fn send(&self, rows: Result<RecordBatch>) -> bool {
-        let wants_more = self.sink.send(rows.map(|rows| Decoded { piece: self.piece, rows }));
+        let wants_more = self.sink.send(rows.map(|rows| Decoded { piece: self.piece.clone(), rows }));
         self.is_open.fetch_and(wants_more, Ordering::Relaxed);
         wants_more
     }

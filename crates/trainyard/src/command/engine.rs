@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::Args;
-use trainyard::data::Engine;
+use trainyard::data::{Engine, Resources};
 
 /// Flags of the commands that pass over data.
 #[derive(Debug, Clone, Args)]
@@ -22,13 +22,13 @@ pub struct EngineArgs {
 }
 
 impl EngineArgs {
-    /// The cluster that was named, or so many threads.
+    /// The cluster that was named, or this process.
     #[cfg(feature = "cluster")]
-    pub fn engine(&self, threads: usize) -> Result<Engine> {
+    pub fn engine(&self, resources: Resources) -> Result<Engine> {
         use anyhow::Context;
         use trainyard::data::cluster::{Cluster, ClusterConfig};
 
-        let Some(scheduler) = &self.cluster else { return Ok(Engine::from(threads)) };
+        let Some(scheduler) = &self.cluster else { return Ok(Engine::from(resources)) };
         let pair = |text: &String| {
             let (key, value) = text.split_once('=').with_context(|| format!("`--cluster-set {text}` lacks `=`"))?;
             Ok((key.to_owned(), value.to_owned()))
@@ -41,9 +41,9 @@ impl EngineArgs {
         Ok(Engine::Cluster(Cluster::new(&config)?))
     }
 
-    /// So many threads; there are no clusters in this program.
+    /// This process; there are no clusters in this program.
     #[cfg(not(feature = "cluster"))]
-    pub fn engine(&self, threads: usize) -> Result<Engine> {
-        Ok(Engine::from(threads))
+    pub fn engine(&self, resources: Resources) -> Result<Engine> {
+        Ok(Engine::from(resources))
     }
 }

@@ -7,6 +7,7 @@ mod evaluate;
 mod init;
 mod model;
 mod predict;
+mod prepare;
 mod run;
 mod serve;
 mod table;
@@ -31,6 +32,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
+    Prepare(prepare::Prepare),
     Run(run::Run),
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
@@ -44,6 +46,7 @@ impl Cli {
     pub fn run(self) -> Result<ExitCode> {
         match self.command {
             Command::Init(init) => init.run(),
+            Command::Prepare(prepare) => prepare.run(),
             Command::Run(run) => run.run(),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),

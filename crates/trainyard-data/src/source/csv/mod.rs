@@ -24,4 +24,5 @@ pub(super) use column::Column;
 pub(super) use decoder::scan;
 pub(super) use file::CsvFile;
 pub(super) use infer::infer;
-pub(super) use value::{Rules, boolean, float, int};
+pub(crate) use value::Rules;
+pub(super) use value::{boolean, float, int};

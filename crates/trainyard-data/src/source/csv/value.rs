@@ -6,7 +6,7 @@ use crate::source::config::SourceConfig;
 
 /// Which texts are no value.
 #[derive(Debug, Clone)]
-pub(in crate::source) struct Rules {
+pub(crate) struct Rules {
     /// Whether white space around texts is left out.
     pub trim: bool,
     /// Texts that mean "missing" besides the empty one.
@@ -15,7 +15,7 @@ pub(in crate::source) struct Rules {
 
 impl Rules {
     /// The rules that `config` sets.
-    pub(in crate::source) fn new(config: &SourceConfig) -> Self {
+    pub(crate) fn new(config: &SourceConfig) -> Self {
         Self { trim: config.trim, missing: config.missing.clone() }
     }
 
