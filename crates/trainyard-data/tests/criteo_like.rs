@@ -1,4 +1,5 @@
 //! The rows that `make_rows` writes.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 #[path = "../examples/make_rows/criteo.rs"]
 mod criteo;
