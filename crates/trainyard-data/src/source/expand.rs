@@ -115,19 +115,22 @@ fn remote(url: &ObjectUrl, wanted: Wanted, stores: &Stores) -> Result<Vec<Locati
     if url.key().is_empty() || url.key().ends_with('/') {
         return folder(url, wanted, stores);
     }
-    match stores.object(url) {
+    let error = match stores.object(url) {
         Ok(_) => return Ok(vec![url.clone().into()]),
-        Err(Error::Store { source, .. }) if matches!(*source, object_store::Error::NotFound { .. }) => {}
-        Err(error) => return Err(error),
-    }
+        Err(error) => error,
+    };
+    let is_missing =
+        matches!(&error, Error::Store { source, .. } if matches!(**source, object_store::Error::NotFound { .. }));
     if url.key().contains(WILDCARDS) {
-        return matching_objects(url, stores);
+        return if is_missing { matching_objects(url, stores) } else { Err(error) };
     }
-    let folder_url = url.with_key(format!("{}/", url.key()));
-    if stores.list(&folder_url, false)?.is_empty() {
-        return Err(no_file(&url.to_string(), "does not exist"));
+    // Some stores do not say of a folder that it is no object, but fail.
+    let below = url.with_key(format!("{}/", url.key()));
+    match stores.list(&below, false) {
+        Ok(objects) if !objects.is_empty() => folder(&below, wanted, stores),
+        _ if is_missing => Err(no_file(&url.to_string(), "does not exist")),
+        _ => Err(error),
     }
-    folder(&folder_url, wanted, stores)
 }
 
 fn folder(url: &ObjectUrl, wanted: Wanted, stores: &Stores) -> Result<Vec<Location>> {

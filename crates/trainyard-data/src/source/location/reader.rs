@@ -12,6 +12,7 @@ use futures::{FutureExt, StreamExt};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use super::Stores;
 use super::object::{Object, short};
 
 /// Bytes of the first request: enough for the header of most files, so that looking at a file loads little of it.
@@ -25,6 +26,8 @@ const AHEAD: usize = 4;
 ///
 /// Requests go ahead of who reads, from its second read on; not more than 16 MiB wait for it.
 pub(super) struct ObjectReader {
+    /// Holds the threads that the requests run on.
+    _stores: Stores,
     /// How many pieces the reader has asked for.
     wanted: Arc<Semaphore>,
     pieces: Receiver<io::Result<Bytes>>,
@@ -34,13 +37,13 @@ pub(super) struct ObjectReader {
 }
 
 impl ObjectReader {
-    /// Starts to read on the threads of `runtime`.
-    pub(super) fn start(object: Object, runtime: &Handle) -> ObjectReader {
+    /// Starts to read on the threads of the stores, whose handle is `runtime`.
+    pub(super) fn start(object: Object, stores: &Stores, runtime: &Handle) -> ObjectReader {
         let wanted = Arc::new(Semaphore::new(0));
         let (sender, pieces) = channel();
         let size = object.stat.size;
         runtime.spawn(pump(Arc::new(object), Arc::clone(&wanted), sender));
-        ObjectReader { wanted, pieces, piece: Bytes::new(), left: size, size }
+        ObjectReader { _stores: stores.clone(), wanted, pieces, piece: Bytes::new(), left: size, size }
     }
 }
 

@@ -71,7 +71,7 @@ impl Stores {
     pub(in crate::source) fn open(&self, location: &Location) -> Result<Input> {
         let bytes: Input = match location {
             Location::Local(path) => Box::new(File::open(path).map_err(Error::io("open", path))?),
-            Location::Remote(url) => Box::new(ObjectReader::start(self.object(url)?, &self.handle()?)),
+            Location::Remote(url) => Box::new(ObjectReader::start(self.object(url)?, self, &self.handle()?)),
         };
         Compression::of_name(&location.name()).unpack(bytes).map_err(Error::io("read", location))
     }
