@@ -75,7 +75,7 @@ fn raw_rows_are_judged_and_predicted_through_the_view_and_its_rows_without() {
     project.fails(
         &["predict", "runs/small", "eval.csv"],
         2,
-        &["eval.csv` has no column `before`", "`--view` applies it"],
+        &["eval.csv` has no column `lake`", "`--view` applies it"],
     );
     let plain = Project::new().with_spec("epochs = 12", "epochs = 1");
     plain.run(&RUN);
