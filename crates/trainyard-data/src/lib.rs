@@ -8,9 +8,10 @@
 //!                                  Cache ──► Loader ──► Batch, Batch, .. in a new order each epoch
 //! ```
 //!
-//! A [`Source`] is a set of CSV or Parquet files and the columns that are needed of them. [`fit`] passes over its rows until
-//! the features know what they need. A [`View`] puts the result of an SQL query over the rows in their place. A [`Cache`] holds
-//! the encoded rows on disk. A [`Loader`] gives them out as batches. All of it streams: memory does not grow with the number of rows. All of it is deterministic: neither the fitted features nor
+//! A [`Source`] is a set of files, on this machine or in an object store, and the columns that are needed of them. A [`View`] puts
+//! the result of an SQL query over its rows in their place. [`fit`] passes over the rows until the features know what they need. A
+//! [`Cache`] holds the encoded rows on disk. A [`Loader`] gives them out as batches. All of it streams: memory does not grow
+//! with the number of rows. All of it is deterministic: neither the fitted features nor
 //! the bytes of a cache nor the order of batches depend on the number of threads, nor on the [`Engine`]: passes over raw rows may
 //! run on the machines of a cluster.
 //!

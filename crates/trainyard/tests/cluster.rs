@@ -46,7 +46,8 @@ fn csv(file: usize, files: usize) -> String {
         let i = file * ROWS + row;
         let size = (i * 7919 % 100_003) as f64 / 64.0;
         let (town, tags) = (["Bern", "Basel", "", "Chur"][i % 4], if file * 2 > files { "b a" } else { "a" });
-        let note = format!("{:016x}", (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)).repeat(10);
+        let part = |k: usize| format!("{:016x}", ((i * 10 + k + 1) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let note = (0..10).map(part).collect::<String>();
         text += &format!("{note},{size},{town},{tags},{:.2}\n", 0.5 * size + (i % 4 * 10) as f64);
     }
     text
@@ -94,7 +95,9 @@ impl Project {
 
     /// A run of the spec with a directory of its own.
     fn run(&self, output: &str, flags: &[&str]) -> Command {
-        self.command(&[&["run", "spec.toml", "--output", output], flags].concat())
+        let mut command = self.command(&[&["run", "spec.toml", "--output", output], flags].concat());
+        command.stdout(Stdio::null());
+        command
     }
 
     /// What a run leaves: features, figures, the export and the cache.
@@ -236,7 +239,7 @@ fn a_run_on_a_cluster_has_the_bytes_of_a_local_one_with_adaptive_execution_and_w
 
 #[test]
 fn parquet_is_read_on_a_cluster_too() {
-    let project = Project::new(3).with_parquet().local();
+    let project = Project::new(5).with_parquet().local();
     let (_scheduler, _executors, address) = cluster(&project, "2");
     succeeds(&project.run("cluster", &["--cluster", &address]).output().unwrap());
     project.check_same("local", "cluster");

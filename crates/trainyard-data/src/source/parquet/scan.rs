@@ -247,7 +247,8 @@ mod tests {
         writer.close().unwrap();
         let read = |path: &str, stores: Stores| {
             let config = SourceConfig { path: path.into(), ..SourceConfig::default() };
-            let source = Source::open_in(stores, &config, &[("other", None), ("zero", None), ("noise", None)]).unwrap();
+            let needed = [("other", None), ("zero", None), ("noise", None)];
+            let source = Source::open_in(stores, &[config], &needed).unwrap();
             let batches: Vec<_> = source.scan().unwrap().map(Result::unwrap).collect();
             arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap()
         };
