@@ -92,8 +92,9 @@ pub(super) struct KeyRange {
 impl KeyRange {
     /// Which rows of a batch belong to the range.
     pub(super) fn mask(&self, batch: &RecordBatch) -> Result<BooleanArray> {
-        let column =
-            |name: &String| batch.column_by_name(name).ok_or_else(|| internal(format!("the key `{name}` was not read")));
+        let column = |name: &String| {
+            batch.column_by_name(name).ok_or_else(|| internal(format!("the key `{name}` was not read")))
+        };
         let columns: Vec<&ArrayRef> = self.by.iter().map(column).collect::<Result<_>>()?;
         let mut bytes = Vec::new();
         (0..batch.num_rows()).map(|row| self.holds(&columns, row, &mut bytes).map(Some)).collect()

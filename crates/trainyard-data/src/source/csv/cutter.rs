@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::dialect::{Dialect, Marks, closing};
+use super::dialect::{Dialect, Marks, Quotes};
 use crate::source::location::Location;
 use crate::{Error, Result};
 
@@ -49,6 +49,7 @@ struct Progress {
     record: usize,
     /// The first byte that was not looked at.
     at: usize,
+    quotes: Quotes,
 }
 
 impl<R: Read> Cutter<R> {
@@ -94,32 +95,24 @@ impl<R: Read> Cutter<R> {
     /// Looks at what was read, up to the end of the record number `most`, and says whether that or the end of all was found.
     fn look(&self, progress: &mut Progress, most: usize) -> bool {
         let (text, marks) = (self.text.as_slice(), self.dialect.record_marks());
-        'blocks: while progress.at < text.len() {
+        while progress.at < text.len() {
             let (block, mut bits) = (progress.at, marks.bits(text, progress.at));
             while bits != 0 {
                 let place = block + bits.trailing_zeros() as usize;
                 bits &= bits - 1;
-                if text[place] != b'"' {
-                    progress.end(place);
-                    if progress.records == most {
-                        return true;
-                    }
-                } else if self.dialect.opens(text, progress.record, place) {
-                    // A quote at the end of what was read may be the first of a pair.
-                    let close = closing(text, place).filter(|close| self.at_end || close + 1 < text.len());
-                    progress.at = close.map_or(place, |close| close + 1);
-                    if close.is_none() {
-                        return false;
-                    }
-                    continue 'blocks;
+                if text[place] == b'"' {
+                    progress.quotes.pass(self.dialect, text, progress.record, place);
+                } else if !progress.quotes.are_open && progress.end(place) == most {
+                    return true;
                 }
             }
             progress.at = text.len().min(block + Marks::BLOCK);
         }
-        if self.at_end {
+        let is_end = self.at_end && !progress.quotes.are_open;
+        if is_end {
             progress.end(text.len());
         }
-        self.at_end
+        is_end
     }
 
     /// Reads on, at least as much as the record that does not end yet is long, so that it is not looked at too many times.
@@ -159,9 +152,10 @@ pub(super) fn line_ends(text: &[u8]) -> u64 {
 }
 
 impl Progress {
-    /// A line end, or the end of all, at `place`. Lines without any byte are no records.
-    fn end(&mut self, place: usize) {
+    /// A line end, or the end of all, at `place`; how many records have ended. Lines without any byte are none.
+    fn end(&mut self, place: usize) -> usize {
         self.records += usize::from(place > self.record);
-        (self.record, self.at) = (place + 1, place + 1);
+        self.record = place + 1;
+        self.records
     }
 }

@@ -31,7 +31,7 @@ impl Dialect {
 
     /// Whether the quote at `place`, outside of quotes in a record that starts at `record`, encloses a field: as the first byte
     /// of a field it does, leading blanks aside if these are trimmed; elsewhere it is text.
-    pub(super) fn opens(self, text: &[u8], record: usize, place: usize) -> bool {
+    fn opens(self, text: &[u8], record: usize, place: usize) -> bool {
         let mut before = &text[record..place];
         while let [rest @ .., last] = before
             && self.trims(*last)
@@ -69,15 +69,25 @@ impl Dialect {
     }
 }
 
-/// The place of the quote that closes the one at `open`: the first that is not doubled.
-pub(super) fn closing(text: &[u8], open: usize) -> Option<usize> {
-    let mut at = open + 1;
-    loop {
-        let quote = Marks([b'"'; 4]).find(text, at)?;
-        if text.get(quote + 1) != Some(&b'"') {
-            return Some(quote);
+/// Whether quotes are open, from quote to quote.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Quotes {
+    /// Whether what follows is enclosed: delimiters and line ends are text.
+    pub are_open: bool,
+    /// The place behind the quote that closed the last ones. A quote there is the second of a pair, and opens them again.
+    behind: usize,
+}
+
+impl Quotes {
+    /// Passes the quote at `place`, in a record that starts at `record`.
+    #[inline]
+    pub(super) fn pass(&mut self, dialect: Dialect, text: &[u8], record: usize, place: usize) {
+        if self.are_open {
+            *self = Self { are_open: false, behind: place + 1 };
+        } else {
+            let is_second = place == self.behind && place > record;
+            self.are_open = is_second || dialect.opens(text, record, place);
         }
-        at = quote + 2;
     }
 }
 
@@ -103,8 +113,8 @@ fn unescaped<'a>(quoted: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
 
 /// Up to four bytes to look for.
 ///
-/// Why not `memchr`? It finds one place a call, which takes longer than the few bytes of a field; and the places in a block of 64
-/// bytes are found together with instructions that every processor has.
+/// Why not `memchr`? It finds one place a call, which takes longer than the few bytes of a field. Here all places in a block of 64
+/// bytes are found together, with instructions that every processor has.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Marks([u8; 4]);
 
@@ -133,18 +143,6 @@ impl Marks {
         // Eight bytes of 0 or 1 become the highest byte of the product, a bit each.
         let gathered = words.iter().map(|&word| u64::from_le_bytes(word).wrapping_mul(0x0102_0408_1020_4080) >> 56);
         gathered.enumerate().fold(0, |bits, (i, eight)| bits | eight << (8 * i))
-    }
-
-    /// The first mark from `at` on.
-    pub(super) fn find(self, text: &[u8], mut at: usize) -> Option<usize> {
-        while at < text.len() {
-            let bits = self.bits(text, at);
-            if bits != 0 {
-                return Some(at + bits.trailing_zeros() as usize);
-            }
-            at += Self::BLOCK;
-        }
-        None
     }
 }
 
@@ -194,8 +192,6 @@ mod tests {
             let rest = text[at..].iter().take(Marks::BLOCK).enumerate();
             let expected = rest.fold(0, |bits, (i, &byte)| bits | u64::from(is_mark(byte)) << i);
             prop_assert_eq!(COMMAS.field_marks().bits(&text, at), expected);
-            let found = COMMAS.field_marks().find(&text, at);
-            prop_assert_eq!(found, (at..text.len()).find(|&i| is_mark(text[i])));
         }
     }
 }

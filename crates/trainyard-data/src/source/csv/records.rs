@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::dialect::{Dialect, Marks, closing};
+use super::dialect::{Dialect, Marks, Quotes};
 
 /// The records of a text and their fields, some at a time, without copying.
 #[derive(Debug)]
@@ -74,28 +74,27 @@ impl<'a> Records<'a> {
 
     fn find(&mut self, most: usize) {
         let (text, marks) = (self.text, self.dialect.field_marks());
-        let mut at = self.next;
-        'blocks: while at < text.len() {
-            let (block, mut bits) = (at, marks.bits(text, at));
+        let (mut at, mut quotes) = (self.next, Quotes::default());
+        while at < text.len() {
+            let mut bits = marks.bits(text, at);
             while bits != 0 {
-                let place = block + bits.trailing_zeros() as usize;
+                let place = at + bits.trailing_zeros() as usize;
                 bits &= bits - 1;
-                let byte = text[place];
-                if byte == self.dialect.delimiter {
-                    self.starts.push(place as u32 + 1);
-                } else if byte != b'"' {
-                    self.end(place);
-                    if self.rows() == most {
-                        return;
+                match text[place] {
+                    b'"' => quotes.pass(self.dialect, text, self.next, place),
+                    _ if quotes.are_open => {}
+                    byte if byte == self.dialect.delimiter => self.starts.push(place as u32 + 1),
+                    _ => {
+                        self.end(place);
+                        if self.rows() == most {
+                            return;
+                        }
                     }
-                } else if self.dialect.opens(text, self.next, place) {
-                    // Who cut the text has seen that quotes are closed.
-                    at = closing(text, place).map_or(text.len(), |close| close + 1);
-                    continue 'blocks;
                 }
             }
-            at = block + Marks::BLOCK;
+            at += Marks::BLOCK;
         }
+        // Who cut the text has seen that quotes are closed.
         if self.next < text.len() {
             self.end(text.len());
         }

@@ -44,27 +44,32 @@ pub(in crate::source) fn float(word: &[u8]) -> Option<f64> {
     })
 }
 
-/// A decimal number of at most 15 digits such as `-12.5`, or `None` for what looks otherwise.
+/// A decimal number of few digits such as `-12.5`, or `None` for what looks otherwise.
 ///
-/// It is the digits as a whole number over a power of ten. Both are floats without an error, so their quotient is the nearest float
+/// It is the digits as a whole number over a power of ten. Where both are floats without an error, their quotient is the nearest float
 /// (Clinger, *How to Read Floating Point Numbers Accurately*, 1990), the one that the standard library finds in several times as long.
 fn short_decimal(word: &[u8]) -> Option<f64> {
-    const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    /// Whole numbers up to this one are floats.
+    const WHOLE_MAX: u64 = 1 << f64::MANTISSA_DIGITS;
+    const POWERS: [f64; 18] =
+        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17];
     let (is_negative, magnitude) = match word {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, word),
     };
-    let (mut number, mut digits, mut before_point) = (0u64, 0, None);
+    if magnitude.len() > POWERS.len() {
+        return None;
+    }
+    let (mut number, mut digits, mut before_point) = (0, 0, None);
     for &byte in magnitude {
         match byte {
-            b'0'..=b'9' if digits < 15 => (number, digits) = (10 * number + u64::from(byte - b'0'), digits + 1),
+            b'0'..=b'9' => (number, digits) = (10 * number + u64::from(byte - b'0'), digits + 1),
             b'.' if before_point.is_none() => before_point = Some(digits),
             _ => return None,
         }
     }
-    let decimals = digits - before_point.unwrap_or(digits);
-    let value = number as f64 / POWERS[decimals];
-    (digits > 0).then_some(if is_negative { -value } else { value })
+    let value = number as f64 / POWERS[digits - before_point.unwrap_or(digits)];
+    (digits > 0 && number <= WHOLE_MAX).then_some(if is_negative { -value } else { value })
 }
 
 /// A whole number of 64 bits.
