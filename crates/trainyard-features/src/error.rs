@@ -35,6 +35,23 @@ pub enum Error {
         /// What is wrong and how to fix it.
         problem: String,
     },
+    /// Counts that outgrew the memory could not be written to disk, or read from there.
+    #[error(
+        "cannot keep counts that outgrew the memory in `{}`: {problem}; make room there, give fitting more memory, or name another \
+         directory", path.display()
+    )]
+    Spill {
+        /// The temporary file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        problem: String,
+    },
+    /// A [`Round`](crate::Round) or [`Collector`](crate::Collector) as bytes that is damaged, or not one of this round and program.
+    #[error("cannot take in a part of fitting: {problem}")]
+    Exchange {
+        /// What is wrong and how to fix it.
+        problem: String,
+    },
     /// A `features.json` that is damaged or not one of ours.
     #[error("cannot read the fitted features: {problem}")]
     Artifact {
@@ -68,6 +85,14 @@ impl Error {
 
     pub(crate) fn column(column: &str, problem: impl Into<String>) -> Self {
         Self::Column { column: column.to_string(), problem: problem.into() }
+    }
+
+    pub(crate) fn fit(problem: impl Into<String>) -> Self {
+        Self::Fit { problem: problem.into() }
+    }
+
+    pub(crate) fn exchange(problem: impl Into<String>) -> Self {
+        Self::Exchange { problem: problem.into() }
     }
 
     pub(crate) fn artifact(problem: impl Into<String>) -> Self {

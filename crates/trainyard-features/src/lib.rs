@@ -79,7 +79,7 @@ mod tokens;
 pub use batch::{Batch, CategoricalFeature, Encoding, NumericFeature};
 pub use error::{Error, Result};
 pub use features::Features;
-pub use fit::{Collector, Fitting};
+pub use fit::{Collector, Fitting, Memory, Round, Spill};
 pub use fitted::FittedFeatures;
 pub use label::{Label, LabelSpec, LabelTask, LabelValue};
 pub use op::FeatureOp;

@@ -1,20 +1,26 @@
 //! What a scan needs to know.
 
-use std::path::Path;
+use std::ops::Range;
 use std::sync::Arc;
 
+use arrow::array::BooleanArray;
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, SchemaRef};
-use trainyard_features::{ColumnType, Schema};
+use arrow::record_batch::RecordBatch;
+use serde::{Deserialize, Serialize};
+use trainyard_features::{Field, Schema};
 use trainyard_graph::random;
 
 use super::config::SourceConfig;
 use super::files::Files;
-use crate::error::{Error, Result, listed};
+use super::piece::Piece;
+use super::split::KeyRange;
+use crate::Result;
 
 /// Rows of a full batch.
 pub(crate) const BATCH_ROWS: usize = 8192;
 
-/// The files, the columns to read from them, and their types.
+/// The files of one input, and the columns to read from them.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub config: SourceConfig,
@@ -22,96 +28,78 @@ pub(super) struct Plan {
     pub schema: Schema,
     pub arrow: SchemaRef,
     pub part: Part,
+    /// The row groups to read, of a single file of Parquet; otherwise all.
+    pub groups: Option<Range<usize>>,
 }
 
-/// Which of the rows a scan gives. Whether a row is held out is a function of its place among the rows alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which of the rows a scan gives. Whether a row is held out is a function of its place alone: the number of its piece, and
+/// of the row in it; or of its keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Part {
     All,
     /// Those that are not held out, where one in so many is.
     Learnt(u64),
     /// Those that are held out, one in so many.
     HeldOut(u64),
+    /// Those whose keys hash into a range.
+    Keyed(KeyRange),
 }
 
 impl Part {
-    /// Whether the row at this place belongs to the part.
-    pub(super) fn holds(self, row: u64) -> bool {
-        let is_held_out = |one_in| random::below(random::stream(0, "held out"), row, one_in) == 0;
+    /// The rows that belong to the part, of some whose first one stands at the place `first` of a piece.
+    pub(super) fn of(&self, rows: RecordBatch, piece: u64, first: u64) -> Result<RecordBatch> {
+        let is_held_out = |row, one_in| random::below(random::stream(piece, "held out"), row, one_in) == 0;
+        let places = first..first + rows.num_rows() as u64;
+        let mask: BooleanArray = match self {
+            Part::All => return Ok(rows),
+            Part::Learnt(one_in) => places.map(|row| Some(!is_held_out(row, *one_in))).collect(),
+            Part::HeldOut(one_in) => places.map(|row| Some(is_held_out(row, *one_in))).collect(),
+            Part::Keyed(range) => range.mask(&rows)?,
+        };
+        Ok(filter_record_batch(&rows, &mask)?)
+    }
+
+    /// The columns that tell which rows belong to the part.
+    pub(super) fn columns(&self) -> &[String] {
         match self {
-            Part::All => true,
-            Part::Learnt(one_in) => !is_held_out(one_in),
-            Part::HeldOut(one_in) => is_held_out(one_in),
+            Part::Keyed(range) => &range.by,
+            _ => &[],
         }
     }
 }
 
+/// The Arrow schema of columns.
+pub(super) fn arrow_schema(fields: &[(Field, DataType)]) -> SchemaRef {
+    let fields =
+        fields.iter().map(|(field, data_type)| arrow::datatypes::Field::new(&field.name, data_type.clone(), true));
+    Arc::new(arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()))
+}
+
 impl Plan {
-    /// A plan to read the columns of `schema`.
-    pub(super) fn new(config: SourceConfig, files: Files, schema: Schema) -> Self {
-        let arrow = Arc::new(arrow_schema(&schema));
-        Self { config, files, schema, arrow, part: Part::All }
+    /// A plan to read columns of all rows.
+    pub(super) fn new(config: SourceConfig, files: Files, fields: Vec<(Field, DataType)>) -> Self {
+        let arrow = arrow_schema(&fields);
+        let schema = Schema { fields: fields.into_iter().map(|(field, _)| field).collect() };
+        Self { config, files, schema, arrow, part: Part::All, groups: None }
     }
 
     /// The same for a part of the rows.
-    pub(super) fn of_part(self, part: Part) -> Self {
-        Self { part, ..self }
-    }
-}
-
-/// The Arrow type of a raw column.
-pub(super) fn arrow_type(column_type: ColumnType) -> DataType {
-    match column_type {
-        ColumnType::Float => DataType::Float64,
-        ColumnType::Int => DataType::Int64,
-        ColumnType::Text => DataType::Utf8,
-        ColumnType::Bool => DataType::Boolean,
-    }
-}
-
-fn arrow_schema(schema: &Schema) -> arrow::datatypes::Schema {
-    let field = |field: &trainyard_features::Field| {
-        arrow::datatypes::Field::new(&field.name, arrow_type(field.column_type), true)
-    };
-    arrow::datatypes::Schema::new(schema.fields.iter().map(field).collect::<Vec<_>>())
-}
-
-/// Where the column `wanted` stands among the columns of a file.
-pub(super) fn position(names: &[String], wanted: &str, path: &Path) -> Result<usize> {
-    names.iter().position(|name| name == wanted).ok_or_else(|| Error::MissingColumn {
-        path: path.to_owned(),
-        column: wanted.to_owned(),
-        columns: listed(names.iter().map(String::as_str)),
-        suggestion: nearest(names, wanted).map_or(String::new(), |name| format!("; did you mean `{name}`?")),
-    })
-}
-
-/// The name that differs least from `wanted`, if a third of it or less does.
-fn nearest<'a>(names: &'a [String], wanted: &str) -> Option<&'a str> {
-    let wanted = wanted.to_lowercase();
-    let distance = |name: &String| strsim::damerau_levenshtein(&name.to_lowercase(), &wanted);
-    let nearest = names.iter().min_by_key(|name| distance(name))?;
-    (3 * distance(nearest) <= wanted.chars().count()).then_some(nearest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(names: &[&str], wanted: &str, expected: &str) {
-        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        let error = position(&names, wanted, Path::new("t.csv")).unwrap_err();
-        assert_eq!(error.to_string(), expected);
+    pub(super) fn of_part(&self, part: Part) -> Self {
+        let (config, files) = (self.config.clone(), self.files.clone());
+        Self { config, files, schema: self.schema.clone(), arrow: Arc::clone(&self.arrow), part, groups: None }
     }
 
-    #[test]
-    fn a_missing_column_is_named_with_those_that_are_there() {
-        check(&["age", "city"], "income", "`t.csv` has no column `income` (columns: age, city)");
+    /// The same for a piece of the files.
+    pub(super) fn of_piece(&self, piece: &Piece) -> Self {
+        let locations = self.files.locations[piece.files.clone()].to_vec();
+        let files = Files::new(self.files.format, locations, self.files.stores.clone());
+        Self { files, groups: piece.groups.clone(), ..self.of_part(self.part.clone()) }
     }
 
-    #[test]
-    fn the_nearest_name_is_suggested() {
-        check(&["Age", "city"], "agee", "`t.csv` has no column `agee`; did you mean `Age`? (columns: Age, city)");
+    /// The same for the columns at these places.
+    pub(super) fn of_columns(&self, places: &[usize]) -> Self {
+        let field = |&place: &usize| (self.schema.fields[place].clone(), self.arrow.field(place).data_type().clone());
+        let fields = places.iter().map(field).collect();
+        Self { part: self.part.clone(), ..Self::new(self.config.clone(), self.files.clone(), fields) }
     }
 }

@@ -1,5 +1,8 @@
 //! Mean, deviation, smallest and largest.
 
+use super::wire::{Reader, Wire, Writer};
+use crate::Result;
+use crate::op::Checked;
 use trainyard_graph::ExactSum;
 
 /// Numbers that are looked at together; their copies stay in the nearest cache.
@@ -74,6 +77,23 @@ impl Moments {
         }
         let mean = self.mean();
         (self.squares.value() / self.count as f64 - mean * mean).max(0.0).sqrt()
+    }
+}
+
+impl Wire for Moments {
+    fn write(&self, out: &mut Writer) -> Result<()> {
+        out.number(self.count);
+        out.float(self.min);
+        out.float(self.max);
+        out.sum(&self.sum);
+        out.sum(&self.squares);
+        Ok(())
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {
+        let (count, min, max) = (from.count()?, from.float()?, from.float()?);
+        *self = Self { count, min, max, sum: from.sum()?, squares: from.sum()? };
+        Ok(())
     }
 }
 

@@ -4,6 +4,10 @@
 //! with a single value is then known; for the others a second scan counts the lower 16 bits inside their bins. Why not a
 //! t-digest or KLL sketch? Their results depend on the order in which partitions merge, and two fits would differ.
 
+use super::wire::{Reader, Wire, Writer};
+use crate::Result;
+use crate::op::Checked;
+
 /// A number of which a given share of all numbers is no larger.
 ///
 /// Of `n` sorted numbers it is the one at place `floor(share · n)`, counted from 0: the smallest number whose cumulative
@@ -151,6 +155,29 @@ impl Histogram {
     }
 }
 
+impl Wire for Histogram {
+    fn write(&self, out: &mut Writer) -> Result<()> {
+        out.number(self.bins().count() as u64);
+        for (bin, count, (low, high)) in self.bins() {
+            [bin, low, high].into_iter().for_each(|half| out.bytes.extend(half.to_le_bytes()));
+            out.number(count);
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {
+        for _ in 0..from.len(7)? {
+            let (bin, range) = (from.half()?, (from.half()?, from.half()?));
+            let count = from.count()?;
+            if count == 0 || range.0 > range.1 {
+                return Err(format!("bin {bin} holds nothing"));
+            }
+            self.add(bin, count, range);
+        }
+        Ok(())
+    }
+}
+
 /// Second scan: numbers of a few bins by the lower half of their key.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Refinement {
@@ -186,6 +213,16 @@ impl Refinement {
         }
     }
 
+    /// By bin, the lower halves that occur and how often each does.
+    fn counts(&self) -> impl Iterator<Item = impl Iterator<Item = (u16, u64)>> {
+        self.pages.iter().map(|pages| {
+            let pages = pages.iter().enumerate().filter_map(|(i, page)| Some((i, page.as_ref()?)));
+            let counts =
+                pages.flat_map(|(i, page)| page.iter().enumerate().map(move |(j, &n)| ((i << 8 | j) as u16, n)));
+            counts.filter(|(_, count)| *count > 0)
+        })
+    }
+
     /// The lower half of the number at a place of a bin.
     fn select(&self, bin: u16, mut rank: u64) -> Option<u16> {
         let pages = &self.pages[self.bins.binary_search(&bin).ok()?];
@@ -198,6 +235,31 @@ impl Refinement {
             }
         }
         None
+    }
+}
+
+impl Wire for Refinement {
+    fn write(&self, out: &mut Writer) -> Result<()> {
+        for counts in self.counts() {
+            let counts: Vec<(u16, u64)> = counts.collect();
+            out.number(counts.len() as u64);
+            for (low, count) in counts {
+                out.bytes.extend(low.to_le_bytes());
+                out.number(count);
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {
+        for pages in &mut self.pages {
+            for _ in 0..from.len(3)? {
+                let (low, count) = (from.half()?, from.count()?);
+                let page = pages[usize::from(low >> 8)].get_or_insert_with(|| Box::new([0; 256]));
+                page[usize::from(low & 255)] += count;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -82,6 +82,12 @@ pub const SPECS: &str = r#"
     min_count = 2
     oov_buckets = 3
     output = true
+    [informative]
+    op = "vocabulary"
+    order = "mutual_information"
+    adjusted = true
+    top_k = 5
+    input = "tokens"
     [n_vocabulary]
     op = "vocabulary"
     top_k = 4
@@ -290,7 +296,7 @@ pub fn fit(partitions: &[Vec<RecordBatch>], reversed: bool) -> FittedFeatures {
             collectors.reverse();
         }
         let merged = collectors.into_iter().reduce(|mut merged, collector| {
-            merged.merge(collector);
+            merged.merge(collector).unwrap();
             merged
         });
         fitting.absorb(merged.unwrap()).unwrap();

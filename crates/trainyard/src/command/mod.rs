@@ -1,9 +1,13 @@
 //! The commands: glue, one file each.
 
+#[cfg(feature = "cluster")]
+mod cluster;
+mod engine;
 mod evaluate;
 mod init;
 mod model;
 mod predict;
+mod prepare;
 mod run;
 mod serve;
 mod table;
@@ -28,10 +32,13 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
+    Prepare(prepare::Prepare),
     Run(run::Run),
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
     Serve(serve::Serve),
+    #[cfg(feature = "cluster")]
+    Cluster(cluster::Cluster),
 }
 
 impl Cli {
@@ -39,10 +46,13 @@ impl Cli {
     pub fn run(self) -> Result<ExitCode> {
         match self.command {
             Command::Init(init) => init.run(),
+            Command::Prepare(prepare) => prepare.run(),
             Command::Run(run) => run.run(),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),
             Command::Serve(serve) => serve.run(),
+            #[cfg(feature = "cluster")]
+            Command::Cluster(cluster) => cluster.run(self.verbose),
         }
     }
 }
@@ -65,11 +75,18 @@ pub fn print_error(error: &anyhow::Error) {
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
     if let Some(io) = io {
-        return if io.kind() == std::io::ErrorKind::NotFound { 2 } else { 1 };
+        use std::io::ErrorKind::{InvalidData, NotFound};
+        return if matches!(io.kind(), NotFound | InvalidData) { 2 } else { 1 };
     }
     let is_ours = error.chain().any(|cause| {
         let text = cause.to_string();
-        text.starts_with("internal error") || matches!(cause.downcast_ref(), Some(trainyard::Error::Diverged { .. }))
+        text.starts_with("internal error") || cause.downcast_ref().is_some_and(is_of_the_machines)
     });
     if is_ours { 1 } else { 2 }
+}
+
+/// Whether neither spec nor data nor command line caused it.
+fn is_of_the_machines(error: &trainyard::Error) -> bool {
+    use trainyard::{Error, data};
+    matches!(error, Error::Diverged { .. } | Error::Data(data::Error::Cluster { .. }))
 }

@@ -3,6 +3,9 @@
 
 mod bad_input;
 mod commands;
+mod prepare;
 mod project;
 mod resume;
 mod serve;
+mod sources;
+mod views;
