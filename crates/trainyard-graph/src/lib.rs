@@ -30,6 +30,7 @@
 //!
 //! This crate alone has `unsafe` code: for vector instructions, in products of matrices, and in the memory that lanes share.
 
+mod aligned;
 pub mod check;
 mod device;
 mod erf;
@@ -45,6 +46,7 @@ pub mod random;
 mod shape;
 pub mod simd;
 
+pub use aligned::Aligned;
 pub use device::{Bag, Bags, Cpu, Device, FeedMap, Feeds, Mode, Program};
 pub use error::{Error, Result};
 pub use exact_sum::ExactSum;

@@ -1,42 +1,21 @@
 //! A step allocates nothing: once a program has seen its largest batch, its runs take no memory from the heap.
-#![expect(unsafe_code, reason = "an allocator that counts is one")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use trainyard_graph::op::BatchNormParams;
+mod counting;
+
+use counting::Counting;
+use trainyard_graph::op::{AttentionOptions, BatchNormParams, RecurrentLayer};
 use trainyard_graph::{
-    Activation, Combiner, ConvPadding, Cpu, Device, Dim, FeedMap, Graph, Mode, Padding, Program, Ragged, Result,
-    Windows, gradients,
+    Activation, Cell, Combiner, ConvPadding, Cpu, Device, Dim, FeedMap, Graph, Mode, NodeId, Padding, Ragged, Result,
+    Returns, Windows, gradients, random,
 };
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: passed on from the caller.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: passed on from the caller.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Allocations of 20 steps after the first ones.
-fn allocations(program: &mut dyn Program, feeds: &FeedMap) -> Result<usize> {
-    let mut run = |step| program.run(feeds, Mode::Training { seed: 1, step });
-    (0..20).try_for_each(&mut run)?;
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
-    (20..40).try_for_each(&mut run)?;
-    Ok(ALLOCATIONS.load(Ordering::Relaxed) - before)
+/// Allocations of steps that compute `outputs`.
+fn allocations(graph: &Graph, outputs: &[NodeId], lanes: usize, feeds: &FeedMap) -> Result<usize> {
+    let mut program = Cpu::new(lanes).compile(graph, outputs)?;
+    counting::allocations(|step| program.run(feeds, Mode::Training { seed: 1, step }))
 }
 
 /// A network on embeddings and numbers, with all gradients.
@@ -60,7 +39,6 @@ fn network(lanes: usize) -> Result<usize> {
     let squares = graph.square(output)?;
     let loss = graph.sum_all(squares)?;
     let gradients = gradients(&mut graph, loss, &[v, c, w, b, filters, table])?;
-    let mut program = Cpu::new(lanes).compile(&graph, &[vec![loss], gradients].concat())?;
     let feeds = FeedMap::new(&graph, 512)
         .floats(x, &[0.5; 512 * 13])
         .floats(table, &[0.1; 100 * 16])
@@ -70,7 +48,7 @@ fn network(lanes: usize) -> Result<usize> {
         .floats(c, &[0.0; 29])
         .floats(w, &[0.01; 29])
         .floats(b, &[0.0]);
-    allocations(&mut *program, &feeds)
+    allocations(&graph, &[vec![loss], gradients].concat(), lanes, &feeds)
 }
 
 /// Windows, reductions, norms and sequences, with all gradients.
@@ -98,12 +76,41 @@ fn sequences(lanes: usize) -> Result<usize> {
     let loss = graph.sum_all(product)?;
     let wrt = [table, scale, shift, moving.moving_mean, moving.moving_variance];
     let gradients = gradients(&mut graph, loss, &wrt)?;
-    let mut program = Cpu::new(lanes).compile(&graph, &[vec![loss], gradients].concat())?;
     let mut named = Ragged::new();
     (0..512_u64).for_each(|i| named.push_row(&[i % 100, i % 7, 3][..(i % 4) as usize]));
     let feeds = FeedMap::new(&graph, 512).floats(table, &[0.1; 100 * 8]).ids(ids, named);
     let feeds = wrt[1..].iter().fold(feeds, |feeds, &param| feeds.floats(param, &[0.5; 8]));
-    allocations(&mut *program, &feeds)
+    allocations(&graph, &[vec![loss], gradients].concat(), lanes, &feeds)
+}
+
+/// Each kind of recurrent layer in both directions, and attention over their states, with all gradients.
+fn attention(lanes: usize) -> Result<usize> {
+    let (steps, units) = (6, 8);
+    let mut graph = Graph::new();
+    let mask = graph.input("mask", &[Dim::Batch, Dim::Fixed(steps)])?;
+    let (mut fed, mut wrt, mut states) = (Vec::new(), Vec::new(), Vec::new());
+    for cell in [Cell::Simple, Cell::Lstm, Cell::Gru] {
+        let (gates, biases) = (cell.gates() * units, cell.biases() * units);
+        let projected = graph.input(&format!("{cell:?}"), &[Dim::Batch, Dim::Fixed(steps), Dim::Fixed(gates)])?;
+        let weights = graph.param(&format!("{cell:?}/weights"), &[units, gates])?;
+        let bias = graph.param(&format!("{cell:?}/bias"), &[biases])?;
+        for reversed in [false, true] {
+            let layer = RecurrentLayer { cell, reversed, returns: Returns::AllStates };
+            states.push(graph.recurrent(layer, projected, weights, bias, Some(mask))?);
+        }
+        fed.extend([(projected, 512 * steps * gates), (weights, units * gates), (bias, biases)]);
+        wrt.extend([projected, weights, bias]);
+    }
+    let queries = graph.concat(&states)?;
+    let options = AttentionOptions { heads: 2, causal: true, dropout: 0.1 };
+    let attended = graph.attention([queries, queries, queries], Some(mask), options)?;
+    let loss = graph.sum_all(attended)?;
+    let gradients = gradients(&mut graph, loss, &wrt)?;
+    let stream = random::stream(1, "numbers");
+    let numbers = |n: usize| (0..n as u64).map(|i| random::normal(stream, i)).collect::<Vec<_>>();
+    let feeds = FeedMap::new(&graph, 512).floats(mask, &[1.0; 512 * 6]);
+    let feeds = fed.iter().fold(feeds, |feeds, &(node, len)| feeds.floats(node, &numbers(len)));
+    allocations(&graph, &[vec![loss], gradients].concat(), lanes, &feeds)
 }
 
 /// One test and no others in this file: the allocator counts for the whole process.
@@ -112,5 +119,6 @@ fn a_step_allocates_nothing() {
     for lanes in [1, 2] {
         assert_eq!(network(lanes), Ok(0), "{lanes} lanes");
         assert_eq!(sequences(lanes), Ok(0), "{lanes} lanes");
+        assert_eq!(attention(lanes), Ok(0), "{lanes} lanes");
     }
 }

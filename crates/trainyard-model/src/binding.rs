@@ -2,14 +2,13 @@
 
 use crate::architecture::{LABELS, SCALE, WEIGHTS};
 use crate::inputs::{IDS, NUMERIC};
-use crate::places::Places;
 use crate::{Error, Result};
 use std::cell::RefCell;
 use trainyard_features::{Batch, Encoding};
 use trainyard_graph::op::InputKind;
 use trainyard_graph::{Bags, Feeds, Graph, Lanes, NodeId};
 use trainyard_nn::{ParamShape, ParamSpec};
-use trainyard_store::Keys;
+use trainyard_store::{Index, Keys};
 
 /// Which input of a graph is fed from where.
 #[derive(Debug, Clone)]
@@ -61,8 +60,8 @@ struct GroupKeys {
 }
 
 /// A batch and parameters, as a program reads them.
-#[derive(Debug, Clone, Copy)]
-pub struct BatchFeeds<'a> {
+#[derive(Debug)]
+pub struct BatchFeeds<'a, D = Vec<f32>> {
     /// Says which input is what.
     pub binding: &'a Binding,
     /// Features, labels and weights.
@@ -70,7 +69,7 @@ pub struct BatchFeeds<'a> {
     /// The rows the batch names.
     pub keys: &'a BatchKeys,
     /// Values of dense parameters.
-    pub dense: &'a [Vec<f32>],
+    pub dense: &'a [D],
     /// The rows of each table, in the order of the keys.
     pub rows: &'a [Vec<f32>],
     /// What the sum of losses is multiplied with.
@@ -116,11 +115,11 @@ impl GroupKeys {
         let (mut unique, mut all) = (std::mem::take(&mut self.unique), std::mem::take(&mut self.indices));
         unique.clear();
         all.resize_with(group.features.len(), Vec::new);
-        PLACES.with_borrow_mut(|places| {
-            places.clear();
+        INDEX.with_borrow_mut(|index| {
+            index.clear();
             for (&feature, indices) in group.features.iter().zip(&mut all) {
                 indices.clear();
-                indices.extend(batch.ids[feature].ids.iter().map(|&id| places.place(id, &mut unique)));
+                index.number(&batch.ids[feature].ids, &mut unique, indices);
             }
         });
         (self.unique, self.indices) = (unique, all);
@@ -129,7 +128,7 @@ impl GroupKeys {
 
 thread_local! {
     /// One for each lane, so that it stays in the lane's cache from feature to feature.
-    static PLACES: RefCell<Places> = RefCell::default();
+    static INDEX: RefCell<Index> = RefCell::new(Index::with_capacity(512));
 }
 
 fn is_table(spec: &ParamSpec) -> bool {
@@ -189,7 +188,7 @@ fn groups(graph: &Graph, slots: &[Slot]) -> Vec<Group> {
     groups
 }
 
-impl Feeds for BatchFeeds<'_> {
+impl<D: AsRef<[f32]> + Sync> Feeds for BatchFeeds<'_, D> {
     fn rows(&self) -> usize {
         self.batch.rows
     }
@@ -201,7 +200,7 @@ impl Feeds for BatchFeeds<'_> {
             Slot::Weights if self.batch.weights.is_empty() => &self.keys.ones[..self.batch.rows],
             Slot::Weights => &self.batch.weights,
             Slot::Scale => std::slice::from_ref(&self.scale),
-            Slot::Dense(param) => &self.dense[param],
+            Slot::Dense(param) => self.dense[param].as_ref(),
             Slot::Rows(table) => &self.rows[table],
             Slot::Ids(_) => &[],
         }

@@ -24,7 +24,6 @@ mod inputs;
 mod linear;
 mod model;
 mod output;
-mod places;
 mod predictor;
 mod wide_deep;
 

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use trainyard_features::{Batch, FittedFeatures, Schema};
-use trainyard_graph::{Cpu, Device, Lanes, Mode, Program};
+use trainyard_graph::{Aligned, Cpu, Device, Lanes, Mode, Program};
 use trainyard_nn::{ParamShape, ParamSpec};
 use trainyard_store::TableState;
 
@@ -25,7 +25,7 @@ pub struct Predictor {
     width: usize,
     outputs: Vec<Output>,
     schema: SchemaRef,
-    dense: Vec<Vec<f32>>,
+    dense: Vec<Aligned>,
     tables: Vec<Table>,
     /// Memory of threads that are not predicting now.
     idle: Mutex<Vec<Memory>>,
@@ -91,7 +91,7 @@ impl Predictor {
             width: graph.shape(predictions).row_len(),
             outputs: manifest.outputs,
             schema: Arc::new(ArrowSchema::new(fields)),
-            dense: dense.into_iter().map(|state| state.weights).collect(),
+            dense: dense.iter().map(|state| Aligned::from(&state.weights[..])).collect(),
             tables: frozen(tables, &specs, manifest.seed),
             idle: Mutex::new(Vec::new()),
             program: Mutex::new(program),

@@ -1,94 +1,174 @@
 //! Where the row of an id is.
 
+use std::hint::select_unpredictable;
 use trainyard_graph::simd;
 
-/// Ids found at once. Their memory is fetched at the same time instead of one after another; their positions fit the stack.
-pub(crate) const CHUNK: usize = 64;
+/// Ids found at once. Their memory is fetched at the same time instead of one after another.
+const CHUNK: usize = 64;
 
-/// A hash table from ids to positions that only grows, made for finding many ids at once.
+/// Where an id is that the index does not have.
+pub(crate) const ABSENT: usize = usize::MAX;
+
+/// A hash table from ids to places, made for many ids at once. It finds the rows of a table, and the ids of a batch that came
+/// before.
 ///
 /// An entry is a quarter of a cache line and lies where its hash says or shortly after (linear probing), so an id costs one
 /// access to memory, and that can be started early. A general hash table has its tags apart from its entries: 512 look-ups in
-/// each of 26 tables of a million ids took 1.11 ms in hashbrown and 0.64 ms here (see `benches/README.md`).
-pub(crate) struct Index {
-    /// A power of two of them, more than are taken.
+/// each of 26 tables of a million ids took 1.11 ms in hashbrown and 0.64 ms here (see `benches/README.md`). Entries know in
+/// which round they were made, so that forgetting all ids costs nothing.
+#[derive(Debug)]
+pub struct Index {
+    /// A power of two of them, at least twice as many as are taken.
     entries: Vec<Entry>,
     len: usize,
+    /// Counts how often all ids were forgotten; at least 1.
+    round: u64,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Entry {
     id: u64,
-    /// One more than the position; 0 where there is no entry.
-    place: usize,
+    /// The round in which the entry was made, in the upper bits, and the place; 0 where there never was an entry.
+    mark: u64,
+}
+
+/// Bits of a mark that are the place: more places than any memory has rows.
+const PLACE_BITS: u32 = 40;
+
+impl Entry {
+    fn new(id: u64, round: u64, place: usize) -> Self {
+        Self { id, mark: round << PLACE_BITS | place as u64 }
+    }
+
+    fn place(self) -> usize {
+        (self.mark & ((1 << PLACE_BITS) - 1)) as usize
+    }
+
+    fn is_of(self, round: u64) -> bool {
+        self.mark >> PLACE_BITS == round
+    }
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self::with_capacity(0)
+    }
 }
 
 impl Index {
-    pub(crate) fn new() -> Self {
-        Self { entries: vec![Entry::default(); 16], len: 0 }
-    }
-
     /// An index with room for `len` ids.
-    pub(crate) fn with_capacity(len: usize) -> Self {
-        let places = (len + len / 2 + 2).next_power_of_two().max(16);
-        Self { entries: vec![Entry::default(); places], len: 0 }
+    pub fn with_capacity(len: usize) -> Self {
+        let entries = (2 * len).next_power_of_two().max(16);
+        Self { entries: vec![Entry::default(); entries], len: 0, round: 1 }
     }
 
-    /// Finds up to [`CHUNK`] ids.
-    pub(crate) fn find_all(&self, ids: &[u64]) -> [Option<usize>; CHUNK] {
-        let mut positions = [None; CHUNK];
-        for (position, &id) in positions.iter_mut().zip(ids) {
-            *position = self.find(id);
+    /// The place of an id.
+    pub fn find(&self, id: u64) -> Option<usize> {
+        let entry = self.entries[self.probe(id)];
+        entry.is_of(self.round).then(|| entry.place())
+    }
+
+    /// The places of ids, [`ABSENT`] for those that have none.
+    pub(crate) fn find_all(&self, ids: &[u64], places: &mut Vec<usize>) {
+        places.clear();
+        let mut chunks = ids.chunks(CHUNK).peekable();
+        while let Some(ids) = chunks.next() {
+            self.prefetch(chunks.peek().copied().unwrap_or_default());
+            places.extend(ids.iter().map(|&id| self.find(id).unwrap_or(ABSENT)));
         }
-        positions
-    }
-
-    /// Asks for the entries of ids to be brought near.
-    pub(crate) fn prefetch(&self, ids: &[u64]) {
-        ids.iter().for_each(|&id| simd::prefetch(&self.entries[self.home(id)]));
-    }
-
-    /// Finds one id.
-    pub(crate) fn find(&self, id: u64) -> Option<usize> {
-        self.entries[self.probe(id)].place.checked_sub(1)
     }
 
     /// Adds an id that is not there.
-    pub(crate) fn insert(&mut self, id: u64, position: usize) {
-        if (self.len + 1) * 3 > self.entries.len() * 2 {
-            self.grow();
-        }
+    pub fn insert(&mut self, id: u64, place: usize) {
+        self.reserve(1);
         let at = self.probe(id);
-        self.entries[at] = Entry { id, place: position + 1 };
+        self.entries[at] = Entry::new(id, self.round, place);
         self.len += 1;
     }
 
-    /// All ids with their positions, in no order.
+    /// Numbers ids in the order in which they first appear: adds the number of each to `numbers`, and the ids that are new to
+    /// `unique`, where their numbers are their places. The index was empty or did nothing else before.
+    pub fn number(&mut self, ids: &[u64], unique: &mut Vec<u64>, numbers: &mut Vec<u32>) {
+        let mut chunks = ids.chunks(CHUNK).peekable();
+        while let Some(ids) = chunks.next() {
+            self.reserve(CHUNK);
+            self.prefetch(chunks.peek().copied().unwrap_or_default());
+            self.number_chunk(ids, unique, numbers);
+        }
+    }
+
+    /// As [`number`](Self::number), for at most [`CHUNK`] ids for which there is room. Whether an id is new is hard to foresee, so
+    /// a branch would cost more than stores: what is stored for an id that is known is what was there.
+    fn number_chunk(&mut self, ids: &[u64], unique: &mut Vec<u64>, numbers: &mut Vec<u32>) {
+        let Self { entries, len, round } = self;
+        let (first, round, entries) = (*len, *round, entries.as_mut_slice());
+        let (mut new, mut found, mut n_new) = ([0; CHUNK], [0; CHUNK], 0);
+        for (&id, found) in ids.iter().zip(&mut found) {
+            let at = probe(entries, round, id);
+            let known = entries[at];
+            let is_new = !known.is_of(round);
+            let entry = select_unpredictable(is_new, Entry::new(id, round, first + n_new), known);
+            entries[at] = entry;
+            *found = entry.place() as u32;
+            new[n_new % CHUNK] = id;
+            n_new += usize::from(is_new);
+        }
+        *len += n_new;
+        numbers.extend_from_slice(&found[..ids.len()]);
+        unique.extend_from_slice(&new[..n_new]);
+    }
+
+    /// Forgets all ids.
+    pub fn clear(&mut self) {
+        self.len = 0;
+        self.round += 1;
+        if self.round >> (u64::BITS - PLACE_BITS) > 0 {
+            self.entries.fill(Entry::default());
+            self.round = 1;
+        }
+    }
+
+    /// All ids with their places, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, usize)> {
-        self.entries.iter().filter_map(|entry| Some((entry.id, entry.place.checked_sub(1)?)))
+        self.entries.iter().filter(|entry| entry.is_of(self.round)).map(|entry| (entry.id, entry.place()))
     }
 
-    fn grow(&mut self) {
-        let doubled = vec![Entry::default(); self.entries.len() * 2];
-        for entry in std::mem::replace(&mut self.entries, doubled).into_iter().filter(|entry| entry.place != 0) {
-            let at = self.probe(entry.id);
-            self.entries[at] = entry;
+    /// Asks for the entries of ids to be brought near: what the next branch depends on would else be waited for.
+    fn prefetch(&self, ids: &[u64]) {
+        ids.iter().for_each(|&id| simd::prefetch(&self.entries[home(&self.entries, id)]));
+    }
+
+    /// Makes room for `more` ids.
+    fn reserve(&mut self, more: usize) {
+        while (self.len + more) * 2 > self.entries.len() {
+            let doubled = vec![Entry::default(); self.entries.len() * 2];
+            let round = self.round;
+            for entry in std::mem::replace(&mut self.entries, doubled).into_iter().filter(|entry| entry.is_of(round)) {
+                let at = self.probe(entry.id);
+                self.entries[at] = entry;
+            }
         }
     }
 
-    /// The entry of an id, or the free one where it belongs.
     fn probe(&self, id: u64) -> usize {
-        let mask = self.entries.len() - 1;
-        let mut at = self.home(id);
-        while self.entries[at].place != 0 && self.entries[at].id != id {
-            at = (at + 1) & mask;
-        }
-        at
+        probe(&self.entries, self.round, id)
     }
+}
 
-    fn home(&self, id: u64) -> usize {
-        hash(id) as usize & (self.entries.len() - 1)
+/// Where the entry of an id is, or the free one where it belongs.
+#[inline(always)]
+fn probe(entries: &[Entry], round: u64, id: u64) -> usize {
+    let mut at = home(entries, id);
+    // One condition and not two, each of which would be hard to foresee: it is false unless another id lies at home.
+    while entries[at].is_of(round) & (entries[at].id != id) {
+        at = (at + 1) & (entries.len() - 1);
     }
+    at
+}
+
+#[inline(always)]
+fn home(entries: &[Entry], id: u64) -> usize {
+    hash(id) as usize & (entries.len() - 1)
 }
 
 /// Multiplies and folds the halves of the product, so that every bit of the result depends on all bits of the id: ids may be
@@ -107,16 +187,36 @@ mod tests {
     /// Inserts ids and finds them, and none other.
     fn check(ids: &[u64], mut index: Index) {
         let mut expected = BTreeMap::new();
-        for (position, &id) in ids.iter().enumerate() {
+        for (place, &id) in ids.iter().enumerate() {
             assert_eq!(index.find(id), expected.get(&id).copied());
             expected.entry(id).or_insert_with(|| {
-                index.insert(id, position);
-                position
+                index.insert(id, place);
+                place
             });
         }
         assert_eq!(index.iter().collect::<BTreeMap<_, _>>(), expected);
-        for ids in ids.chunks(CHUNK) {
-            assert!(ids.iter().zip(index.find_all(ids)).all(|(id, position)| position == expected.get(id).copied()));
+        let (others, mut places) = (ids.iter().map(|id| id ^ 1), Vec::new());
+        let asked: Vec<u64> = ids.iter().copied().chain(others).collect();
+        index.find_all(&asked, &mut places);
+        let places_of = asked.iter().map(|id| expected.get(id).copied().unwrap_or(ABSENT));
+        assert!(places.iter().copied().eq(places_of));
+    }
+
+    /// Numbers ids, round by round.
+    fn check_numbers(rounds: &[Vec<u64>]) {
+        let mut index = Index::default();
+        for ids in rounds {
+            let (mut unique, mut numbers) = (Vec::new(), Vec::new());
+            index.clear();
+            ids.chunks(7).for_each(|ids| index.number(ids, &mut unique, &mut numbers));
+            let mut expected: Vec<u64> = Vec::new();
+            ids.iter().for_each(|id| {
+                if !expected.contains(id) {
+                    expected.push(*id)
+                }
+            });
+            assert_eq!(unique, expected);
+            assert!(ids.iter().copied().eq(numbers.iter().map(|&number| unique[number as usize])));
         }
     }
 
@@ -140,20 +240,44 @@ mod tests {
 
     #[test]
     fn an_id_of_zero_is_an_id() {
-        check(&[0, u64::MAX, 0x9e37_79b9_7f4a_7c15], Index::new());
+        check(&[0, u64::MAX, 0x9e37_79b9_7f4a_7c15], Index::default());
+        check_numbers(&[vec![0, u64::MAX, 0]]);
     }
 
     #[test]
     fn many_ids_are_found_while_it_grows() {
-        check(&(0..10_000).map(|i| i * 4096).collect::<Vec<_>>(), Index::new());
+        check(&(0..10_000).map(|i| i * 4096).collect::<Vec<_>>(), Index::default());
+    }
+
+    #[test]
+    fn each_id_has_the_number_of_its_first_appearance_in_the_round() {
+        check_numbers(&[
+            vec![7, 3, 7, u64::MAX, 0, 3],
+            vec![3, 7],
+            (0..2000).map(|i| (i % 700) << 40).collect(),
+            vec![9],
+        ]);
+    }
+
+    #[test]
+    fn ids_of_earlier_rounds_stay_forgotten_when_rounds_are_counted_anew() {
+        let mut index = Index::default();
+        index.insert(5, 1);
+        index.round = (1 << (u64::BITS - PLACE_BITS)) - 2;
+        index.clear();
+        index.insert(6, 2);
+        for _ in 0..3 {
+            assert_eq!(index.find(5), None);
+            index.clear();
+            assert_eq!(index.find(6), None);
+        }
     }
 
     #[test]
     fn with_room_from_the_start_it_does_not_grow() {
         for len in [0, 1, 10, 11, 1000] {
-            let index = Index::with_capacity(len);
+            let mut index = Index::with_capacity(len);
             let before = index.entries.len();
-            let mut index = index;
             (0..len).for_each(|i| index.insert(i as u64, i));
             assert_eq!(index.entries.len(), before);
         }
@@ -162,8 +286,9 @@ mod tests {
     proptest! {
         #[test]
         fn it_is_a_map(ids in proptest::collection::vec(prop_oneof![0..20u64, any::<u64>()], 0..300)) {
-            check(&ids, Index::new());
+            check(&ids, Index::default());
             check(&ids, Index::with_capacity(ids.len()));
+            check_numbers(&[ids.clone(), ids]);
         }
     }
 }

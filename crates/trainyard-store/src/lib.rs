@@ -13,6 +13,7 @@
 //! - [`Keys`], [`Params`], [`Gradients`]: what goes in and out.
 //! - [`MemoryStore`]: dense parameters and embedding tables in this process. Only rows that were trained take memory.
 //! - [`Snapshot`]: a copy of everything; [`checkpoint`] puts it on disk and finds it again.
+//! - [`Index`]: finds rows by ids, and numbers the ids of a batch.
 //! - [`mod@file`]: writes that are wholly there or not at all, for other files of a run.
 //!
 //! Formulas are not here but in `trainyard_nn`: an optimizer is a function on slices, and the store decides whose.
@@ -44,6 +45,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod block;
 pub mod checkpoint;
 mod clip;
 #[cfg(any(test, feature = "contract"))]
@@ -62,6 +64,7 @@ mod store;
 mod table;
 
 pub use error::{Error, Result};
+pub use index::Index;
 pub use memory::{MemoryStore, StoreConfig};
 pub use snapshot::{DenseState, Snapshot, TableState};
 pub use store::{Gradients, Keys, ParamStore, Params};

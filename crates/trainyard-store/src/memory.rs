@@ -55,7 +55,7 @@ impl MemoryStore {
         Ok(Self { seed: config.seed, clip: config.clip, optimizers, lanes, state: RwLock::new(None) })
     }
 
-    /// The same store, which reads and updates its parameters on several lanes, each parameter on one.
+    /// The same store, which reads and updates its parameters on several lanes, each table and each piece of a dense parameter on one.
     #[must_use]
     pub fn with_lanes(self, lanes: Arc<Lanes>) -> Self {
         Self { lanes, ..self }

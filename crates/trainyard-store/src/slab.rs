@@ -1,9 +1,10 @@
 //! Rows of equal length in pages.
 
-use trainyard_graph::simd;
+use crate::index::ABSENT;
+use trainyard_graph::{Aligned, simd};
 
 /// Floats in a cache line of 64 bytes.
-const LINE: usize = 16;
+pub(crate) const LINE: usize = 16;
 
 /// Floats of a page. 256 KiB come zeroed and untouched from the operating system, so a small table costs what it uses.
 const PAGE: usize = 1 << 16;
@@ -15,14 +16,8 @@ pub(crate) struct Slab {
     stride: usize,
     /// Binary logarithm of the rows in a page, so that finding a row needs no division.
     page_shift: u32,
-    pages: Vec<Page>,
+    pages: Vec<Aligned>,
     len: usize,
-}
-
-struct Page {
-    floats: Vec<f32>,
-    /// Where the first line begins.
-    start: usize,
 }
 
 impl Slab {
@@ -38,49 +33,43 @@ impl Slab {
         self.width
     }
 
-    /// Asks for the first `len` floats of rows to be brought near. Optimizers divide and take roots, so a processor that only
-    /// looks ahead sees few rows.
-    pub(crate) fn prefetch(&self, positions: &[Option<usize>], len: usize) {
-        for position in positions.iter().flatten() {
-            self.row(*position)[..len].iter().step_by(LINE).for_each(simd::prefetch);
+    /// Asks for the first `len` floats of a row to be brought near; of none where the position is [`ABSENT`]. Optimizers divide
+    /// and take roots, so a processor that only looks ahead by itself sees few rows.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, position: usize, len: usize) {
+        if position != ABSENT {
+            self.row(position)[..len].iter().step_by(LINE).for_each(simd::prefetch);
         }
     }
 
     /// The row at a position that [`add`](Self::add) gave.
+    #[inline(always)]
     pub(crate) fn row(&self, position: usize) -> &[f32] {
         let (page, offset) = self.locate(position);
-        let page = &self.pages[page];
-        &page.floats[page.start + offset..][..self.width]
+        &self.pages[page][offset..][..self.width]
     }
 
     /// The same row, to be changed.
+    #[inline(always)]
     pub(crate) fn row_mut(&mut self, position: usize) -> &mut [f32] {
         let (page, offset) = self.locate(position);
-        let page = &mut self.pages[page];
-        &mut page.floats[page.start + offset..][..self.width]
+        &mut self.pages[page][offset..][..self.width]
     }
 
     /// Adds a row of zeros and gives its position.
     pub(crate) fn add(&mut self) -> usize {
         let position = self.len;
         if self.locate(position).0 == self.pages.len() {
-            self.pages.push(Page::new(self.stride << self.page_shift));
+            self.pages.push(Aligned::zeros(self.stride << self.page_shift));
         }
         self.len += 1;
         position
     }
 
+    #[inline(always)]
     fn locate(&self, position: usize) -> (usize, usize) {
         let in_page = position & ((1 << self.page_shift) - 1);
         (position >> self.page_shift, in_page * self.stride)
-    }
-}
-
-impl Page {
-    fn new(len: usize) -> Self {
-        let floats = vec![0.0; len + LINE - 1];
-        let start = floats.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE - 1);
-        Self { floats, start }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The parameters of a store that has been created, without its lock.
 
 use crate::clip::Clipper;
-use crate::dense::Dense;
+use crate::dense::{Dense, Piece};
 use crate::optimizers::Optimizers;
 use crate::snapshot::Snapshot;
 use crate::spec::{check_specs, dense_dims, table_dim};
@@ -62,7 +62,7 @@ impl State {
             seed: self.seed,
             optimizers: optimizers.configs().clone(),
             specs: self.specs.clone(),
-            dense: self.dense.iter().map(|dense| dense.state().clone()).collect(),
+            dense: self.dense.iter().map(Dense::state).collect(),
             tables: self.tables.iter().map(Table::state).collect(),
         }
     }
@@ -71,9 +71,10 @@ impl State {
         self.check_keys(keys)?;
         params.dense.resize_with(self.dense.len(), Vec::new);
         params.rows.resize_with(self.tables.len(), Vec::new);
-        let dense = self.dense.iter().zip(&mut params.dense).map(|(dense, out)| Pull::Dense(dense, out));
+        let dense = self.dense.iter().zip(&mut params.dense).flat_map(|(dense, out)| dense.pull(out));
         let rows = self.tables.iter().zip(&keys.tables).zip(&mut params.rows);
-        lanes.share(dense.chain(rows.map(|((table, ids), out)| Pull::Rows(table, ids, out))), Pull::run);
+        let rows = rows.map(|((table, ids), out)| Pull::Rows(table, ids, out));
+        lanes.share(rows.chain(dense.map(|(weights, out)| Pull::Dense(weights, out))), Pull::run);
         Ok(())
     }
 
@@ -85,10 +86,10 @@ impl State {
         }
         self.step += 1;
         let gradients = self.clipper.apply(gradients);
-        let dense = self.dense.iter_mut().zip(&gradients.dense).map(|(dense, gradient)| Push::Dense(dense, gradient));
+        let dense = self.dense.iter_mut().zip(&gradients.dense).flat_map(|(dense, gradient)| dense.push(gradient));
         let rows = self.tables.iter_mut().zip(&keys.tables).zip(&gradients.rows);
-        let all = dense.chain(rows.map(|((table, ids), gradients)| Push::Rows(table, ids, gradients)));
-        lanes.share(all, |push| push.run(self.step));
+        let rows = rows.map(|((table, ids), gradients)| Push::Rows(table, ids, gradients));
+        lanes.share(rows.chain(dense.map(Push::Dense)), |push| push.run(self.step));
         Ok(())
     }
 
@@ -99,8 +100,7 @@ impl State {
     fn check_gradients(&self, keys: &Keys, gradients: &Gradients) -> Result<()> {
         check_len(|| "the gradient".into(), gradients.dense.len(), self.dense.len(), "dense parameters")?;
         for (dense, gradient) in self.dense.iter().zip(&gradients.dense) {
-            let state = dense.state();
-            check_len(|| gradient_of(&state.name), gradient.len(), state.weights.len(), "values")?;
+            check_len(|| gradient_of(dense.name()), gradient.len(), dense.len(), "values")?;
         }
         check_len(|| "the gradient".into(), gradients.rows.len(), self.tables.len(), "tables")?;
         for ((table, ids), gradient) in self.tables.iter().zip(&keys.tables).zip(&gradients.rows) {
@@ -120,16 +120,16 @@ impl State {
     }
 }
 
-/// One parameter to read.
+/// A table, or a piece of a dense parameter, to read. Tables come first: they are not cut.
 enum Pull<'a> {
-    Dense(&'a Dense, &'a mut Vec<f32>),
+    Dense(&'a [f32], &'a mut [f32]),
     Rows(&'a Table, &'a [u64], &'a mut Vec<f32>),
 }
 
 impl Pull<'_> {
     fn run(self) {
         match self {
-            Self::Dense(dense, out) => out.clone_from(&dense.state().weights),
+            Self::Dense(weights, out) => out.copy_from_slice(weights),
             Self::Rows(table, ids, out) => {
                 out.resize(ids.len() * table.dim(), 0.0);
                 table.pull(ids, out);
@@ -138,16 +138,16 @@ impl Pull<'_> {
     }
 }
 
-/// One parameter to update by its gradient.
+/// A table, or a piece of a dense parameter, to update by its gradient.
 enum Push<'a> {
-    Dense(&'a mut Dense, &'a [f32]),
+    Dense(Piece<'a>),
     Rows(&'a mut Table, &'a [u64], &'a [f32]),
 }
 
 impl Push<'_> {
     fn run(self, step: u64) {
         match self {
-            Self::Dense(dense, gradient) => dense.push(step, gradient),
+            Self::Dense(piece) => piece.update(step),
             Self::Rows(table, ids, gradients) => table.push(step, ids, gradients),
         }
     }

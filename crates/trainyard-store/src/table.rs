@@ -1,12 +1,14 @@
 //! One embedding table: rows found by id.
 
 use crate::Result;
-use crate::index::{CHUNK, Index};
+use crate::block::Block;
+use crate::index::{ABSENT, Index};
 use crate::optimizers::check_slots;
-use crate::slab::Slab;
+use crate::slab::{LINE, Slab};
 use crate::snapshot::TableState;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use trainyard_graph::simd;
+use trainyard_nn::optim::Rates;
 use trainyard_nn::{Optimizer, ParamSpec};
 
 /// Rows `[weights | slots]` by id. Only rows that were pushed exist; the others read as their initial value.
@@ -18,14 +20,39 @@ pub(crate) struct Table {
     optimizer: Arc<dyn Optimizer>,
     index: Index,
     rows: Slab,
+    /// What the last pull found: the push of the same ids need not look again. A position once found stays true.
+    found: Mutex<Found>,
+    block: Block,
 }
+
+/// Ids and where their rows are.
+#[derive(Default)]
+struct Found {
+    ids: Vec<u64>,
+    /// [`ABSENT`] for a row that did not exist.
+    positions: Vec<usize>,
+}
+
+/// Rows ahead of the one that is worked on whose memory is asked for.
+const AHEAD: usize = 16;
+
+/// Rows that are updated at once when they are short.
+const BLOCK: usize = 64;
 
 impl Table {
     /// A table without rows. `spec` is a table's.
     pub(crate) fn new(spec: &ParamSpec, seed: u64, optimizer: Arc<dyn Optimizer>) -> Self {
         let dim = spec.shape.len();
-        let rows = Slab::new(dim * (1 + optimizer.slots()));
-        Self { dim, stream: spec.stream(seed), optimizer, index: Index::new(), rows, spec: spec.clone() }
+        Self {
+            dim,
+            stream: spec.stream(seed),
+            index: Index::default(),
+            rows: Slab::new(dim * (1 + optimizer.slots())),
+            found: Mutex::default(),
+            block: Block::new(dim),
+            optimizer,
+            spec: spec.clone(),
+        }
     }
 
     /// A table with the rows of `state`, which has been checked against the spec.
@@ -60,14 +87,23 @@ impl Table {
 
     /// Reads rows into `out`, `[ids, dim]`.
     pub(crate) fn pull(&self, ids: &[u64], out: &mut [f32]) {
-        let mut ahead = Ahead::new(ids, self.dim);
-        for (ids, out) in ids.chunks(CHUNK).zip(out.chunks_mut(CHUNK * self.dim)) {
-            let positions = ahead.next(&self.index, &self.rows);
-            for ((position, &id), out) in positions.iter().zip(ids).zip(out.chunks_exact_mut(self.dim)) {
-                match *position {
-                    Some(position) => simd::copy_row(out, &self.rows.row(position)[..self.dim]),
-                    None => self.spec.fill_row(self.stream, id, out),
-                }
+        match self.found.try_lock() {
+            Ok(mut found) => self.read(ids, &mut found, out),
+            // Another thread pulls too; what it found is as good to keep.
+            Err(_) => self.read(ids, &mut Found::default(), out),
+        }
+    }
+
+    fn read(&self, ids: &[u64], found: &mut Found, out: &mut [f32]) {
+        found.find(ids, &self.index);
+        let positions = &found.positions;
+        for (i, (out, &id)) in out.chunks_exact_mut(self.dim).zip(ids).enumerate() {
+            if let Some(&later) = positions.get(i + AHEAD) {
+                self.rows.prefetch(later, self.dim);
+            }
+            match positions[i] {
+                ABSENT => self.spec.fill_row(self.stream, id, out),
+                position => simd::copy_row(out, &self.rows.row(position)[..self.dim]),
             }
         }
     }
@@ -75,14 +111,39 @@ impl Table {
     /// Updates rows by their gradients `[ids, dim]`, and makes those that do not exist.
     pub(crate) fn push(&mut self, step: u64, ids: &[u64], gradients: &[f32]) {
         let rates = self.optimizer.rates(step);
-        let mut ahead = Ahead::new(ids, self.rows.width());
-        for (ids, gradients) in ids.chunks(CHUNK).zip(gradients.chunks(CHUNK * self.dim)) {
-            let positions = ahead.next(&self.index, &self.rows);
-            for ((position, &id), gradient) in positions.iter().zip(ids).zip(gradients.chunks_exact(self.dim)) {
-                let position = position.unwrap_or_else(|| self.make(id));
-                let (weights, slots) = self.rows.row_mut(position).split_at_mut(self.dim);
-                self.optimizer.apply(&rates, weights, gradient, slots);
+        let mut found = std::mem::take(self.found.get_mut().unwrap_or_else(PoisonError::into_inner));
+        if found.ids != ids {
+            found.find(ids, &self.index);
+        }
+        let absent = found.positions.iter_mut().zip(ids).filter(|(position, _)| **position == ABSENT);
+        absent.for_each(|(position, &id)| *position = self.make(id));
+        match self.dim {
+            ..LINE => self.update_blocks(&rates, &found.positions, gradients),
+            _ => self.update_rows(&rates, &found.positions, gradients),
+        }
+        self.found = Mutex::new(found);
+    }
+
+    fn update_rows(&mut self, rates: &Rates, positions: &[usize], gradients: &[f32]) {
+        for (i, gradient) in gradients.chunks_exact(self.dim).enumerate() {
+            if let Some(&later) = positions.get(i + AHEAD) {
+                self.rows.prefetch(later, self.rows.width());
             }
+            let (weights, slots) = self.rows.row_mut(positions[i]).split_at_mut(self.dim);
+            self.optimizer.apply(rates, weights, gradient, slots);
+        }
+    }
+
+    /// As [`update_rows`](Self::update_rows), for rows that are shorter than the vectors of a processor: an optimizer treats
+    /// each number by itself, so many rows are to it as good as one long one.
+    fn update_blocks(&mut self, rates: &Rates, positions: &[usize], gradients: &[f32]) {
+        let mut later = positions.iter().skip(BLOCK);
+        for (positions, gradients) in positions.chunks(BLOCK).zip(gradients.chunks(BLOCK * self.dim)) {
+            later.by_ref().take(BLOCK).for_each(|&position| self.rows.prefetch(position, self.rows.width()));
+            self.block.gather(&self.rows, positions);
+            let (weights, slots) = self.block.parts(gradients.len());
+            self.optimizer.apply(rates, weights, gradients, slots);
+            self.block.scatter(&mut self.rows, positions);
         }
     }
 
@@ -123,36 +184,11 @@ impl Table {
     }
 }
 
-/// Positions of ids chunk by chunk, with the memory of later chunks on its way while one is worked on: the entries of the index
-/// two chunks ahead, the rows one chunk ahead.
-struct Ahead<'a> {
-    /// The ids that have not been found yet.
-    ids: std::slice::Chunks<'a, u64>,
-    /// Floats of a row to bring near.
-    len: usize,
-    found: Option<[Option<usize>; CHUNK]>,
-}
-
-impl<'a> Ahead<'a> {
-    fn new(ids: &'a [u64], len: usize) -> Self {
-        Self { ids: ids.chunks(CHUNK), len, found: None }
-    }
-
-    /// The positions of the next chunk.
-    fn next(&mut self, index: &Index, rows: &Slab) -> [Option<usize>; CHUNK] {
-        let found = self.found.take().unwrap_or_else(|| self.find(index, rows));
-        self.found = Some(self.find(index, rows));
-        found
-    }
-
-    fn find(&mut self, index: &Index, rows: &Slab) -> [Option<usize>; CHUNK] {
-        let Some(ids) = self.ids.next() else { return [None; CHUNK] };
-        if let Some(later) = self.ids.clone().next() {
-            index.prefetch(later);
-        }
-        let positions = index.find_all(ids);
-        rows.prefetch(&positions, self.len);
-        positions
+impl Found {
+    fn find(&mut self, ids: &[u64], index: &Index) {
+        self.ids.clear();
+        self.ids.extend_from_slice(ids);
+        index.find_all(ids, &mut self.positions);
     }
 }
 
@@ -185,7 +221,35 @@ mod tests {
 
     #[test]
     fn an_id_twice_in_a_push_is_one_row() {
-        check(&[&[7, 7]], &[7], &[-1.0]);
+        let mut table = table();
+        table.push(1, &[7, 7], &[1.0, 1.0]);
+        assert_eq!(table.state().ids, [7]);
+    }
+
+    #[test]
+    fn a_push_of_other_ids_than_were_pulled_finds_its_own() {
+        let mut table = table();
+        for (pulled, pushed) in [(vec![1, 2], vec![3, 4, 5]), (vec![3, 9], vec![9, 3]), (vec![3, 9], vec![3, 9])] {
+            table.pull(&pulled, &mut vec![0.0; pulled.len()]);
+            table.push(1, &pushed, &vec![1.0; pushed.len()]);
+        }
+        let state = table.state();
+        assert_eq!((&state.ids[..], &state.weights[..]), (&[3, 4, 5, 9][..], &[-2.0, 0.0, 0.0, -1.0][..]));
+    }
+
+    #[test]
+    fn many_short_rows_are_updated_each_by_its_gradient() {
+        let mut table = table();
+        let ids: Vec<u64> = (0..1000).map(|i| i * 7919 % 1009).collect();
+        let gradients: Vec<f32> = ids.iter().map(|&id| id as f32).collect();
+        for step in 1..3 {
+            table.pull(&ids, &mut vec![0.0; 1000]);
+            table.push(step, &ids, &gradients);
+        }
+        let state = table.state();
+        assert!(
+            state.ids.len() == 1000 && state.ids.iter().zip(&state.weights).all(|(&id, &w)| w == 1.0 - 2.0 * id as f32)
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What an operation's kernel sees.
 
-use super::cpu::{Frame, Value};
+use super::cpu::{Frame, Step};
+use super::gemm::Matrix;
 use super::{Bag, Mode};
 
 /// One operation on the rows of one micro-batch.
@@ -9,7 +10,7 @@ pub(crate) struct Call<'a> {
     pub(crate) output: &'a mut [f32],
     /// As many numbers to work with as the operation asked for, whatever is in them.
     pub(crate) scratch: &'a mut [f32],
-    inputs: &'a [Value],
+    step: &'a Step,
     frame: &'a Frame<'a>,
 }
 
@@ -20,28 +21,39 @@ pub(crate) struct Training {
 }
 
 impl<'a> Call<'a> {
-    pub(crate) fn new(
-        output: &'a mut [f32],
-        scratch: &'a mut [f32],
-        inputs: &'a [Value],
-        frame: &'a Frame<'a>,
-    ) -> Self {
-        Self { output, scratch, inputs, frame }
+    pub(crate) fn new(output: &'a mut [f32], scratch: &'a mut [f32], step: &'a Step, frame: &'a Frame<'a>) -> Self {
+        Self { output, scratch, step, frame }
+    }
+
+    /// The rows of the value, of `len` numbers each, for an operation that writes columns.
+    pub(crate) fn output_rows(&mut self, len: usize) -> impl Iterator<Item = &mut [f32]> {
+        let columns = self.step.column..self.step.column + len;
+        self.output.chunks_exact_mut(self.step.output.row_len()).map(move |row| &mut row[columns.clone()])
+    }
+
+    /// Whether input `i` has been written where the value goes.
+    pub(crate) fn is_written(&self, i: usize) -> bool {
+        self.step.inputs[i].is_at(self.step.output)
     }
 
     /// The numbers of input `i`.
     pub(crate) fn input(&self, i: usize) -> &'a [f32] {
-        self.frame.read(self.inputs[i])
+        self.frame.read(self.step.inputs[i])
+    }
+
+    /// Input `i`, of `columns` columns, which the operation has named as its [`weights`](crate::op::Operation::weights).
+    pub(crate) fn weights(&self, i: usize, columns: usize) -> Matrix<'a> {
+        Matrix::new(self.input(i), columns).with_panels(self.frame.panels(self.step))
     }
 
     /// Whether there is an input `i`: some are optional.
     pub(crate) fn has_input(&self, i: usize) -> bool {
-        i < self.inputs.len()
+        i < self.step.inputs.len()
     }
 
     /// The ids of input `i`, row by row.
     pub(crate) fn bags(&self, i: usize) -> impl Iterator<Item = Bag<'a>> + use<'a> {
-        self.frame.bags(self.inputs[i])
+        self.frame.bags(self.step.inputs[i])
     }
 
     /// Rows of the micro-batch.

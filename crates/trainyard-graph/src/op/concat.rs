@@ -99,9 +99,11 @@ impl Operation for Concat {
         let total: usize = self.widths.iter().sum();
         let mut start = 0;
         for (i, &width) in self.widths.iter().enumerate() {
-            let part = call.input(i);
-            let rows = call.output.chunks_exact_mut(total).zip(part.chunks_exact(width));
-            rows.for_each(|(to, from)| simd::copy_row(&mut to[start..start + width], from));
+            if !call.is_written(i) {
+                let part = call.input(i);
+                let rows = call.output.chunks_exact_mut(total).zip(part.chunks_exact(width));
+                rows.for_each(|(to, from)| simd::copy_row(&mut to[start..start + width], from));
+            }
             start += width;
         }
     }

@@ -160,9 +160,13 @@ impl Operation for Conv {
         false
     }
 
+    fn weights(&self) -> Option<(usize, usize)> {
+        (self.windows.groups == 1).then_some((1, self.windows.filters))
+    }
+
     fn run(&self, call: &mut Call<'_>) {
         let windows = &self.windows;
-        let (x, w) = (call.input(0), call.input(1));
+        let (x, w, filters) = (call.input(0), call.weights(1, windows.filters), call.input(1));
         let bias = if self.bias { call.input(2) } else { &[] };
         call.scratch.fill(0.0);
         let examples = x.chunks_exact(windows.input_len());
@@ -173,7 +177,7 @@ impl Operation for Conv {
             }
             let x = windows.padded(x, call.scratch);
             match windows.is_depthwise() {
-                true => depthwise::add_values(windows, x, w, y),
+                true => depthwise::add_values(windows, x, filters, y),
                 false => add_values(windows, x, w, y),
             }
             self.activation.apply(y);
@@ -182,12 +186,12 @@ impl Operation for Conv {
 }
 
 /// Adds the products of the windows of `x` with `w` to `y`.
-fn add_values(windows: &ConvWindows, x: &[f32], w: &[f32], y: &mut [f32]) {
+fn add_values(windows: &ConvWindows, x: &[f32], w: Matrix<'_>, y: &mut [f32]) {
     let (starts, inside) = (windows.starts(), windows.inside());
     for group in 0..windows.groups {
         let filters = windows.group_filters();
         let a = Matrix::view(&x[group * windows.group_channels()..], starts, inside);
-        let b = columns(w, windows.filters, group * filters, filters);
+        let b = if windows.groups == 1 { w } else { w.columns_from(group * filters, filters) };
         gemm::multiply_into(a, b, target(y, windows.filters, group * filters, filters));
     }
 }

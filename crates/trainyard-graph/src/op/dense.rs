@@ -78,8 +78,12 @@ impl Operation for Dense {
         Ok(vec![Some(for_x), Some(for_w), Some(for_bias)])
     }
 
+    fn weights(&self) -> Option<(usize, usize)> {
+        Some((1, self.units))
+    }
+
     fn run(&self, call: &mut Call<'_>) {
-        let (x, w) = (Matrix::new(call.input(0), self.inputs), Matrix::new(call.input(1), self.units));
+        let (x, w) = (Matrix::new(call.input(0), self.inputs), call.weights(1, self.units));
         let bias = call.input(2);
         gemm::multiply(x, w, call.output);
         simd::vectorize(

@@ -113,14 +113,19 @@ impl Operation for EmbeddingBag {
         Some(1)
     }
 
+    fn writes_columns(&self) -> bool {
+        true
+    }
+
     fn run(&self, call: &mut Call<'_>) {
         let (table, bags) = (call.input(0), call.bags(1));
         simd::vectorize(
             #[inline(always)]
-            || {
-                for (pooled, bag) in call.output.chunks_exact_mut(self.dim).zip(bags) {
-                    self.pool(pooled, bag, table);
-                }
+            || match self.dim {
+                // Compiled for the rows of a linear model and for those that are a vector.
+                1 => self.pool_all(call.output_rows(1), bags, table, 1),
+                16 => self.pool_all(call.output_rows(16), bags, table, 16),
+                dim => self.pool_all(call.output_rows(dim), bags, table, dim),
             },
         );
     }
@@ -128,19 +133,45 @@ impl Operation for EmbeddingBag {
 
 impl EmbeddingBag {
     #[inline(always)]
-    fn pool(&self, pooled: &mut [f32], bag: Bag<'_>, table: &[f32]) {
-        let row = |index: u32| &table[index as usize * self.dim..(index as usize + 1) * self.dim];
-        if let ([index], None, None) = (bag.indices, bag.weights, self.max_norm) {
-            return simd::copy_row(pooled, row(*index));
+    fn pool_all<'a>(
+        &self,
+        output: impl Iterator<Item = &'a mut [f32]>,
+        bags: impl Iterator<Item = Bag<'a>>,
+        table: &[f32],
+        dim: usize,
+    ) {
+        for (pooled, bag) in output.zip(bags) {
+            match (bag.indices, bag.weights, self.max_norm) {
+                ([index], None, None) => simd::copy_row(pooled, row(table, *index, dim)),
+                _ => self.pool(pooled, bag, table, dim),
+            }
         }
+    }
+
+    #[inline(always)]
+    fn pool(&self, pooled: &mut [f32], bag: Bag<'_>, table: &[f32], dim: usize) {
         pooled.fill(0.0);
-        let factor = self.combiner.factor(bag.weights());
+        let factor = factor(self.combiner, bag);
         for (i, &index) in bag.indices.iter().enumerate() {
-            let row = row(index);
+            let row = row(table, index, dim);
             let factor = bag.weight(i) * factor * max_norm::factor(self.max_norm, row);
             pooled.iter_mut().zip(row).for_each(|(y, x)| *y += factor * x);
         }
     }
+}
+
+/// What each weight of a bag is multiplied with.
+#[inline(always)]
+fn factor(combiner: Combiner, bag: Bag<'_>) -> f32 {
+    match (bag.indices, bag.weights) {
+        ([_], None) => 1.0,
+        _ => combiner.factor(bag.weights()),
+    }
+}
+
+#[inline(always)]
+fn row(table: &[f32], index: u32, dim: usize) -> &[f32] {
+    &table[index as usize * dim..][..dim]
 }
 
 impl Operation for EmbeddingBagGrad {
@@ -179,31 +210,28 @@ impl RowsGradient for EmbeddingBagGrad {
     fn accumulate(&self, rows: &mut [f32], from: &LookUps<'_>) {
         simd::vectorize(
             #[inline(always)]
-            || self.accumulate_rows(rows, from),
+            || match from.dim {
+                1 => self.accumulate_rows(rows, from, 1),
+                16 => self.accumulate_rows(rows, from, 16),
+                dim => self.accumulate_rows(rows, from, dim),
+            },
         );
     }
 }
 
 impl EmbeddingBagGrad {
     #[inline(always)]
-    fn accumulate_rows(&self, rows: &mut [f32], from: &LookUps<'_>) {
-        let dim = from.dim;
-        for (gradient, bag) in from.upstream.chunks_exact(dim).zip(from.bags()) {
-            if let ([index], None, None) = (bag.indices, bag.weights, self.max_norm) {
-                let row = &mut rows[*index as usize * dim..][..dim];
-                row.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += g);
-                continue;
-            }
-            let factor = self.combiner.factor(bag.weights());
+    fn accumulate_rows(&self, rows: &mut [f32], from: &LookUps<'_>, dim: usize) {
+        for (gradient, bag) in from.gradients().zip(from.bags()) {
+            let gradient = &gradient[..dim];
+            let factor = factor(self.combiner, bag);
             for (i, &index) in bag.indices.iter().enumerate() {
-                let at = index as usize * dim..(index as usize + 1) * dim;
-                max_norm::add_gradient(
-                    self.max_norm,
-                    &mut rows[at.clone()],
-                    &from.table[at],
-                    gradient,
-                    bag.weight(i) * factor,
-                );
+                let sum = &mut rows[index as usize * dim..][..dim];
+                let weight = bag.weight(i) * factor;
+                match self.max_norm {
+                    None => sum.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += weight * g),
+                    bound => max_norm::add_gradient(bound, sum, row(from.table, index, dim), gradient, weight),
+                }
             }
         }
     }

@@ -133,7 +133,7 @@ impl Operation for EmbeddingSequenceGrad {
 impl RowsGradient for EmbeddingSequenceGrad {
     fn accumulate(&self, rows: &mut [f32], from: &LookUps<'_>) {
         let dim = from.dim;
-        for (gradients, bag) in from.upstream.chunks_exact(self.sequence.length * dim).zip(from.bags()) {
+        for (gradients, bag) in from.gradients().zip(from.bags()) {
             for (gradient, &index) in gradients.chunks_exact(dim).zip(bag.indices) {
                 let at = index as usize * dim..(index as usize + 1) * dim;
                 let (sum, row) = (&mut rows[at.clone()], &from.table[at]);

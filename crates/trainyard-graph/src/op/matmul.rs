@@ -86,9 +86,13 @@ impl Operation for MatMul {
         true
     }
 
+    fn weights(&self) -> Option<(usize, usize)> {
+        (!self.transpose_a && !self.transpose_b).then_some((1, self.b_width))
+    }
+
     fn run(&self, call: &mut Call<'_>) {
         let a = Matrix::new(call.input(0), self.a_width).transposed_if(self.transpose_a);
-        let b = Matrix::new(call.input(1), self.b_width).transposed_if(self.transpose_b);
+        let b = call.weights(1, self.b_width).transposed_if(self.transpose_b);
         gemm::multiply(a, b, call.output);
     }
 }

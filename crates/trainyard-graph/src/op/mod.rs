@@ -85,6 +85,7 @@ pub use windows::{ConvPadding, ConvWindows, WindowAxis, Windows};
 use crate::device::{Bag, Bags, Call};
 use crate::{Graph, NodeId, Result, Shape};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// What each operation knows of itself.
 pub(crate) trait Operation {
@@ -105,6 +106,18 @@ pub(crate) trait Operation {
     /// it may overwrite a value that nobody else reads.
     fn in_place(&self) -> bool {
         false
+    }
+
+    /// Whether [`run`](Self::run) writes its value, `[batch, n]`, by [`Call::output_rows`], so that it may be columns of another
+    /// one.
+    fn writes_columns(&self) -> bool {
+        false
+    }
+
+    /// Which input is the second matrix of products, and its columns, if [`run`](Self::run) reads it by [`Call::weights`]: where
+    /// it is the same for all rows it is then packed once for all of them.
+    fn weights(&self) -> Option<(usize, usize)> {
+        None
     }
 
     /// Numbers of memory that [`run`](Self::run) works with beside its inputs and its value, for each row of the batch if the
@@ -148,13 +161,24 @@ pub(crate) struct LookUps<'a> {
     pub(crate) table: &'a [f32],
     /// Length of a row.
     pub(crate) dim: usize,
-    /// The gradient for what was looked up, example by example.
+    /// For each example a row of numbers, among them the gradient for what was looked up.
     pub(crate) upstream: &'a [f32],
+    /// Length of these rows.
+    pub(crate) width: usize,
+    /// Where in them the gradient is.
+    pub(crate) columns: Range<usize>,
     /// The ids of each example.
     pub(crate) bags: Bags<'a>,
 }
 
 impl<'a> LookUps<'a> {
+    /// The gradient for what each example looked up.
+    #[inline(always)]
+    fn gradients(&self) -> impl Iterator<Item = &'a [f32]> + use<'a> {
+        let columns = self.columns.clone();
+        self.upstream.chunks_exact(self.width).map(move |row| &row[columns.clone()])
+    }
+
     /// The ids, example by example.
     fn bags(&self) -> impl Iterator<Item = Bag<'a>> + use<'a> {
         self.bags.iter(0, self.bags.offsets.len())

@@ -90,27 +90,32 @@ fn check_bags(slot: &Slot, bags: Bags<'_>, rows: usize, rows_of: impl Fn(usize) 
         check_weights(bags.offsets, weights)?;
     }
     let table_rows = slot.tables.iter().map(|&table| rows_of(table)).min().unwrap_or(usize::MAX);
-    match bags.indices.iter().position(|&index| index as usize >= table_rows) {
-        None => Ok(()),
-        Some(at) => {
-            let example = example_of(bags.offsets, at);
-            Err((
-                format!("names row {} in example {example}", bags.indices[at]),
-                format!("the table has {table_rows} rows"),
-            ))
-        }
+    if bags.indices.is_empty() || (largest(bags.indices) as usize) < table_rows {
+        return Ok(());
     }
+    let at = bags.indices.iter().position(|&index| index as usize >= table_rows).unwrap_or(0);
+    let example = example_of(bags.offsets, at);
+    Err((format!("names row {} in example {example}", bags.indices[at]), format!("the table has {table_rows} rows")))
+}
+
+/// The largest number: without an early end, as [`all_finite`].
+fn largest(numbers: &[u32]) -> u32 {
+    simd::vectorize(
+        #[inline(always)]
+        || numbers.iter().fold(0, |largest, &x| largest.max(x)),
+    )
 }
 
 /// Names the first weight that is not finite.
 fn check_weights(offsets: &[u32], weights: &[f32]) -> Checked {
-    match weights.iter().position(|weight| !weight.is_finite()) {
-        None => Ok(()),
-        Some(at) => Err((
-            format!("holds the weight {} in example {}", weights[at], example_of(offsets, at)),
-            "weights must be finite: leave out the ids that have none".to_owned(),
-        )),
+    if all_finite(weights) {
+        return Ok(());
     }
+    let at = weights.iter().position(|weight| !weight.is_finite()).unwrap_or(0);
+    Err((
+        format!("holds the weight {} in example {}", weights[at], example_of(offsets, at)),
+        "weights must be finite: leave out the ids that have none".to_owned(),
+    ))
 }
 
 /// The example that number `at` of all ids belongs to.

@@ -2,7 +2,8 @@
 #![expect(unsafe_code, reason = "values of one micro-batch live in one arena")]
 
 use super::buffer::Buffer;
-use super::plan::{Place, Step, Value};
+use super::plan::{Packed, Place, Step, Value};
+use crate::device::gemm::Matrix;
 use crate::device::{Bag, Call, Feeds, Mode};
 use std::ops::Range;
 
@@ -12,6 +13,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) mode: Mode,
     pub(crate) first_row: usize,
     pub(crate) rows: usize,
+    /// Whether weights have been packed.
+    pub(super) packed: bool,
     pub(super) arena: &'a Buffer,
     /// Values that are the same for all rows.
     pub(super) shared: &'a Buffer,
@@ -54,7 +57,25 @@ impl<'a> Frame<'a> {
         let (buffer, range) = self.locate(step.scratch);
         // SAFETY: the plan keeps the working memory of a step apart from all values that are in use during it.
         let scratch = unsafe { buffer.part_mut(range) };
-        operation.run(&mut Call::new(output, scratch, &step.inputs, self));
+        operation.run(&mut Call::new(output, scratch, step, self));
+    }
+
+    /// Packs panel `i` of a matrix.
+    ///
+    /// # Safety
+    ///
+    /// While it runs, nobody else uses the panel or writes what is packed.
+    pub(super) unsafe fn pack(&self, packed: &Packed, i: usize) {
+        let matrix = Matrix::new(self.read(packed.from), packed.columns);
+        // SAFETY: passed on from this function's caller.
+        matrix.pack(i, unsafe { self.shared.part_mut(packed.panel(i)) });
+    }
+
+    /// The packed form of the weights of a step, if there is one.
+    pub(crate) fn panels(&self, step: &Step) -> Option<&'a [f32]> {
+        let range = step.packed.clone().filter(|_| self.packed)?;
+        // SAFETY: weights are packed before any step that reads them runs, and not written again in a run.
+        Some(unsafe { self.shared.part(range) })
     }
 
     /// The numbers of a value, those of this micro-batch if it has rows.

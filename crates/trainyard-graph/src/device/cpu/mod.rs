@@ -19,7 +19,7 @@ mod plan;
 mod program;
 
 pub(crate) use frame::Frame;
-pub(crate) use plan::Value;
+pub(crate) use plan::Step;
 
 use super::{Device, Program};
 use crate::{Graph, Lanes, NodeId, Result};

@@ -2,8 +2,10 @@
 
 use super::arena::Arena;
 use super::linear::{Kind, kinds};
+use crate::device::gemm;
 use crate::op::{Binary, BinaryKind, InputKind, Op};
 use crate::{Dim, Error, Graph, Node, NodeId, Result};
+use std::ops::Range;
 
 /// Where a value lives and how large it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +15,17 @@ pub(crate) struct Value {
     pub(super) row_len: usize,
     /// Whether it has a row for each row of the batch.
     pub(super) batched: bool,
+}
+
+impl Value {
+    pub(crate) fn row_len(self) -> usize {
+        self.row_len
+    }
+
+    /// Whether both lie at one place.
+    pub(crate) fn is_at(self, other: Self) -> bool {
+        self.place == other.place
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,12 +44,44 @@ pub(super) enum Place {
 
 /// One operation of a program.
 #[derive(Debug)]
-pub(super) struct Step {
+pub(crate) struct Step {
     pub(super) op: Op,
-    pub(super) inputs: Vec<Value>,
-    pub(super) output: Value,
+    pub(crate) inputs: Vec<Value>,
+    /// The value, or the one of which it is columns.
+    pub(crate) output: Value,
+    /// The first of these columns.
+    pub(crate) column: usize,
     /// Memory that the operation works with.
     pub(super) scratch: Value,
+    /// Where among the shared values its weights are packed.
+    pub(super) packed: Option<Range<usize>>,
+}
+
+/// Weights that are copied once a run into the order in which products read them.
+#[derive(Debug)]
+pub(super) struct Packed {
+    pub(super) from: Value,
+    pub(super) columns: usize,
+    /// Where among the shared values its panels begin.
+    start: usize,
+}
+
+impl Packed {
+    pub(super) fn panels(&self) -> usize {
+        gemm::panels(self.columns)
+    }
+
+    /// Where panel `i` is.
+    pub(super) fn panel(&self, i: usize) -> Range<usize> {
+        let len = gemm::panel_len(self.from.row_len / self.columns);
+        let start = self.start.saturating_add(i.saturating_mul(len));
+        start..start.saturating_add(len)
+    }
+
+    /// Where all panels are.
+    fn range(&self) -> Range<usize> {
+        self.start..self.panel(self.panels()).start
+    }
 }
 
 /// Where an output comes from.
@@ -55,8 +100,23 @@ pub(super) enum Output {
 pub(super) struct RowsPart {
     pub(super) op: Op,
     pub(super) upstream: Value,
+    /// Which numbers of a row of `upstream`.
+    pub(super) columns: Range<usize>,
     pub(super) table_slot: usize,
     pub(super) ids_slot: usize,
+}
+
+/// Numbers of an output that one lane sums or gathers.
+#[derive(Debug)]
+pub(super) struct Reduced {
+    pub(super) output: usize,
+    /// The numbers of a sum; the gradient of a table is gathered whole.
+    pub(super) range: Range<usize>,
+}
+
+impl Reduced {
+    /// Numbers of a sum that one lane takes at most: large outputs are shared, so that lanes end together.
+    const LEN: usize = 1 << 13;
 }
 
 /// What is fed under a slot.
@@ -80,11 +140,13 @@ pub(super) struct Plan {
     pub(super) shared_steps: Vec<Step>,
     /// How many these are.
     pub(super) shared_of_feeds: usize,
+    /// What is packed then, of what is fed or was computed.
+    pub(super) packed: Vec<Packed>,
     /// What is computed for each micro-batch.
     pub(super) steps: Vec<Step>,
     pub(super) outputs: Vec<Output>,
-    /// The outputs that are sums or gathered, in the order in which that is done: large ones first, so that lanes end together.
-    pub(super) reduced: Vec<usize>,
+    /// What is left to do after the micro-batches, in the order in which lanes take it.
+    pub(super) reduced: Vec<Reduced>,
     /// Row lengths of the buffers that hold all rows of the batch.
     pub(super) batch_rows: Vec<usize>,
     /// Numbers among the parts that are added up over micro-batches; those behind are the same in each.
@@ -121,11 +183,19 @@ impl Plan {
         let kinds = kinds(graph, &needed)?;
         check_tables(graph, &needed)?;
         let nodes = needed.len();
-        let mut planner =
-            Planner { graph, micro_batch, places: vec![None; nodes], scratch: vec![0; nodes], batch_rows: Vec::new() };
+        let mut planner = Planner {
+            graph,
+            micro_batch,
+            places: vec![None; nodes],
+            columns: columns_of_joined(graph, &needed),
+            scratch: vec![0; nodes],
+            packed: Vec::new(),
+            batch_rows: Vec::new(),
+        };
         planner.place_feeds();
         let (summed_len, parts_len) = planner.place_outputs(outputs, &kinds)?;
         let shared_len = planner.place_shared(&needed, &kinds);
+        let shared_len = planner.place_packed(&needed, &kinds, shared_len)?;
         let arena_len = planner.place_in_arena(&needed);
         let (shared, steps): (Vec<_>, _) =
             planner.steps(&needed)?.into_iter().partition(|step| matches!(step.output.place, Place::Shared(_)));
@@ -139,6 +209,7 @@ impl Plan {
             slots,
             shared_steps,
             shared_of_feeds,
+            packed: planner.packed,
             steps,
             reduced: reduced(&outputs),
             outputs,
@@ -157,8 +228,11 @@ struct Planner<'a> {
     graph: &'a Graph,
     micro_batch: usize,
     places: Vec<Option<Place>>,
+    /// For values that are written where they are joined with others: the joined value, and the first of its columns.
+    columns: Vec<Option<(NodeId, usize)>>,
     /// Where in the arena the operations' working memory is.
     scratch: Vec<usize>,
+    packed: Vec<Packed>,
     batch_rows: Vec<usize>,
 }
 
@@ -176,8 +250,8 @@ impl Planner<'_> {
         for kind in [Kind::PerRow, Kind::Summed, Kind::Invariant] {
             for &output in outputs.iter().filter(|output| kinds[output.index()] == kind) {
                 if self.graph.shape(output).table().is_some() {
-                    for bag in self.bags(output)? {
-                        self.place_output(bag.0, Kind::PerRow, &mut parts_len);
+                    for look_up in self.look_ups(output)? {
+                        self.place_output(look_up.upstream.0, Kind::PerRow, &mut parts_len);
                     }
                 } else {
                     self.refuse_input(output)?;
@@ -194,6 +268,7 @@ impl Planner<'_> {
             return;
         }
         let row_len = self.graph.shape(node).row_len();
+        self.columns[node.index()] = None;
         self.places[node.index()] = Some(if kind == Kind::PerRow {
             self.batch_rows.push(row_len);
             Place::Batch(self.batch_rows.len() - 1)
@@ -231,14 +306,47 @@ impl Planner<'_> {
         len
     }
 
+    /// Places weights that products with rows of the batch read, packed, behind the first `len` numbers of the shared values; the
+    /// length of these then.
+    fn place_packed(&mut self, needed: &[bool], kinds: &[Kind], mut len: usize) -> Result<usize> {
+        let per_row = |id: &NodeId| needed[id.index()] && kinds[id.index()] != Kind::Invariant;
+        for (id, _) in self.graph.nodes().filter(|(id, _)| per_row(id)) {
+            let Some((from, columns)) = self.weights(id)? else { continue };
+            if columns > 1 && self.packed_range(from, columns).is_none() {
+                let packed = Packed { from, columns, start: len };
+                len = packed.range().end;
+                self.packed.push(packed);
+            }
+        }
+        Ok(len)
+    }
+
+    /// The weights of a product and their columns, if they are the same for all rows.
+    fn weights(&self, node: NodeId) -> Result<Option<(Value, usize)>> {
+        let Node { op, inputs, .. } = self.graph.node(node);
+        let Some((input, columns)) = op.operation().weights() else { return Ok(None) };
+        if !matches!(self.places[inputs[input].index()], Some(Place::Feed(_) | Place::Shared(_))) {
+            return Ok(None);
+        }
+        Ok(Some((self.value(inputs[input])?, columns)).filter(|(weights, _)| !weights.batched))
+    }
+
+    fn packed_range(&self, from: Value, columns: usize) -> Option<Range<usize>> {
+        let packed = self.packed.iter().find(|packed| (packed.from, packed.columns) == (from, columns));
+        packed.map(Packed::range)
+    }
+
     /// Gives the other values room in the arena, which a value leaves after its last use.
     fn place_in_arena(&mut self, needed: &[bool]) -> usize {
         let last_use = last_uses(self.graph, needed);
         let mut arena = Arena::default();
         for (id, node) in self.graph.nodes().filter(|(id, _)| needed[id.index()]) {
             if self.places[id.index()].is_none() && node.shape.table().is_none() {
-                let offset = self.inherited(id, &last_use).unwrap_or_else(|| arena.take(self.len(id)));
-                self.places[id.index()] = Some(Place::Arena(offset));
+                let place = match self.columns[id.index()] {
+                    Some((joined, _)) => self.place_joined(joined, &mut arena),
+                    None => self.inherited(id, &last_use).unwrap_or_else(|| Place::Arena(arena.take(self.len(id)))),
+                };
+                self.places[id.index()] = Some(place);
             }
             let scratch = self.scratch_value(id);
             let scratch_len = scratch.row_len.saturating_mul(if scratch.batched { self.micro_batch } else { 1 });
@@ -258,14 +366,23 @@ impl Planner<'_> {
         arena.len
     }
 
+    /// The place of a value into which its parts are written, the first of them before all others.
+    fn place_joined(&mut self, joined: NodeId, arena: &mut Arena) -> Place {
+        let place = self.places[joined.index()].unwrap_or_else(|| Place::Arena(arena.take(self.len(joined))));
+        self.places[joined.index()] = Some(place);
+        place
+    }
+
     /// The place of input 0, if the operation may work there.
-    fn inherited(&self, id: NodeId, last_use: &[usize]) -> Option<usize> {
+    fn inherited(&self, id: NodeId, last_use: &[usize]) -> Option<Place> {
         let node = self.graph.node(id);
         let (&first, others) = node.inputs.split_first()?;
         let free = last_use[first.index()] == id.index() && !others.contains(&first);
         match self.places[first.index()] {
-            Some(Place::Arena(offset)) if node.op.operation().in_place() && free && self.len(first) == self.len(id) => {
-                Some(offset)
+            Some(place @ Place::Arena(_))
+                if node.op.operation().in_place() && free && self.len(first) == self.len(id) =>
+            {
+                Some(place)
             }
             _ => None,
         }
@@ -277,7 +394,10 @@ impl Planner<'_> {
         nodes
             .map(|(id, node)| {
                 let inputs = node.inputs.iter().map(|&input| self.value(input)).collect::<Result<_>>()?;
-                Ok(Step { op: node.op.clone(), inputs, output: self.value(id)?, scratch: self.scratch_value(id) })
+                let (output, column) = self.columns[id.index()].unwrap_or((id, 0));
+                let (output, scratch) = (self.value(output)?, self.scratch_value(id));
+                let packed = self.weights(id)?.and_then(|(from, columns)| self.packed_range(from, columns));
+                Ok(Step { op: node.op.clone(), inputs, output, column, scratch, packed })
             })
             .collect()
     }
@@ -304,36 +424,35 @@ impl Planner<'_> {
             what: format!("node {} is the gradient of a table that the graph does not have", node.index()),
             expected: "let `gradients` add it".to_owned(),
         })?;
-        let bags = self
-            .bags(node)?
-            .into_iter()
-            .map(|(upstream, op, ids_slot)| Ok(RowsPart { op, upstream: self.value(upstream)?, table_slot, ids_slot }));
+        let bags = self.look_ups(node)?.into_iter().map(|LookUp { upstream: (upstream, columns), op, ids_slot }| {
+            Ok(RowsPart { op, upstream: self.value(upstream)?, columns, table_slot, ids_slot })
+        });
         Ok(Output::Rows { table_slot, dim: self.graph.shape(node).row_len(), bags: bags.collect::<Result<_>>()? })
     }
 
-    /// The look-ups whose gradients are added up in `node`: for each the upstream gradient and the slot of the ids.
-    fn bags(&self, node: NodeId) -> Result<Vec<(NodeId, Op, usize)>> {
-        let (mut bags, mut left) = (Vec::new(), vec![node]);
+    /// The look-ups whose gradients are added up in `node`.
+    fn look_ups(&self, node: NodeId) -> Result<Vec<LookUp>> {
+        let (mut look_ups, mut left) = (Vec::new(), vec![node]);
         while let Some(node) = left.pop() {
             let Node { op, inputs, .. } = self.graph.node(node);
             match op {
                 op if op.operation().rows_gradient().is_some() => {
                     let slot = self.graph.inputs().iter().position(|input| *input == inputs[1]);
-                    let slot = slot.ok_or_else(|| Error::Internal("a bag without ids".to_owned()))?;
-                    bags.push((inputs[0], op.clone(), slot));
+                    let ids_slot = slot.ok_or_else(|| Error::Internal("a bag without ids".to_owned()))?;
+                    look_ups.push(LookUp { upstream: columns_of(self.graph, inputs[0]), op: op.clone(), ids_slot });
                 }
                 op if adds(op) => left.extend(inputs.iter().rev()),
                 op => return Err(not_a_gradient(op, node)),
             }
             // A sum of sums can name a look-up more often than there is memory to say so.
-            if bags.len() + left.len() > LOOK_UPS_MAX {
+            if look_ups.len() + left.len() > LOOK_UPS_MAX {
                 return Err(Error::Usage {
                     what: format!("node {} adds up the gradients of more than {LOOK_UPS_MAX} look-ups", node.index()),
                     expected: "look a table up less often".to_owned(),
                 });
             }
         }
-        Ok(bags)
+        Ok(look_ups)
     }
 
     fn value(&self, node: NodeId) -> Result<Value> {
@@ -361,13 +480,37 @@ impl Planner<'_> {
     }
 }
 
-/// See [`Plan::reduced`].
-fn reduced(outputs: &[Output]) -> Vec<usize> {
-    let len = |i: &usize| if let Output::Part { len, .. } = outputs[*i] { len } else { 0 };
-    let is_reduced = |i: &usize| !matches!(outputs[*i], Output::Batch(_));
-    let mut order: Vec<usize> = (0..outputs.len()).filter(is_reduced).collect();
-    order.sort_by_key(|i| std::cmp::Reverse(len(i)));
-    order
+/// See [`Plan::reduced`]: tables, which are not cut, come first.
+fn reduced(outputs: &[Output]) -> Vec<Reduced> {
+    let tables = outputs.iter().enumerate().filter(|(_, output)| matches!(output, Output::Rows { .. }));
+    let gathered = tables.map(|(output, _)| Reduced { output, range: 0..0 });
+    let pieces = |output: usize, len: usize| {
+        let starts = (0..len).step_by(Reduced::LEN);
+        starts.map(move |start| Reduced { output, range: start..len.min(start + Reduced::LEN) })
+    };
+    let sums = outputs.iter().enumerate().filter_map(|(output, kind)| match kind {
+        Output::Part { len, .. } => Some(pieces(output, *len)),
+        Output::Batch(_) | Output::Rows { .. } => None,
+    });
+    gathered.chain(sums.flatten()).collect()
+}
+
+/// A look-up whose gradient is part of that of a table.
+struct LookUp {
+    /// The gradient for what was looked up: some columns of a value.
+    upstream: (NodeId, Range<usize>),
+    op: Op,
+    ids_slot: usize,
+}
+
+/// The value whose columns `node` is: of a part of each row, as embeddings that were joined have it, no copy is needed.
+fn columns_of(graph: &Graph, node: NodeId) -> (NodeId, Range<usize>) {
+    match &graph.node(node).op {
+        Op::Slice(slice) if graph.shape(node).rank() == 2 => {
+            (graph.node(node).inputs[0], slice.start..slice.start + slice.len)
+        }
+        _ => (node, 0..graph.shape(node).row_len()),
+    }
 }
 
 /// Most look-ups of one table whose gradients are added up.
@@ -394,10 +537,32 @@ fn needed(graph: &Graph, outputs: &[NodeId]) -> Vec<bool> {
     }
     for (id, node) in graph.nodes().rev() {
         if needed[id.index()] {
-            node.inputs.iter().for_each(|input| needed[input.index()] = true);
+            let gathers = node.op.operation().rows_gradient().is_some();
+            let read = |&input: &NodeId| if gathers { columns_of(graph, input).0 } else { input };
+            node.inputs.iter().map(read).for_each(|input| needed[input.index()] = true);
         }
     }
     needed
+}
+
+/// For each node that only a concatenation reads, and whose operation can write columns of a value: the concatenation, and where
+/// in its rows the node's begin.
+fn columns_of_joined(graph: &Graph, needed: &[bool]) -> Vec<Option<(NodeId, usize)>> {
+    let mut readers = vec![0; needed.len()];
+    let nodes = || graph.nodes().filter(|(id, _)| needed[id.index()]);
+    nodes().flat_map(|(_, node)| &node.inputs).for_each(|input| readers[input.index()] += 1);
+    let mut columns = vec![None; needed.len()];
+    for (id, node) in nodes() {
+        let Op::Concat(concat) = &node.op else { continue };
+        let mut start = 0;
+        for (&input, width) in node.inputs.iter().zip(&concat.widths) {
+            if graph.node(input).op.operation().writes_columns() && readers[input.index()] == 1 {
+                columns[input.index()] = Some((id, start));
+            }
+            start += width;
+        }
+    }
+    columns
 }
 
 /// For each node the last one that reads it.

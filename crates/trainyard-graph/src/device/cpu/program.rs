@@ -4,10 +4,11 @@
 use super::buffer::Buffer;
 use super::feed_check;
 use super::frame::Frame;
-use super::plan::{Output, Place, Plan, RowsPart, Value};
+use super::plan::{Output, Place, Plan, Reduced, RowsPart, Value};
 use crate::device::{Feeds, Mode, Program};
 use crate::op::LookUps;
 use crate::{Error, Lanes, Result, simd};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -34,6 +35,9 @@ pub(super) struct CpuProgram {
 
 /// Most rows of a batch: up to here a sum of ones is exact.
 pub(super) const ROWS_MAX: usize = 1 << f32::MANTISSA_DIGITS;
+
+/// Fewest rows of a batch for which weights are packed: copying them takes as long as a product with some rows.
+const PACKED_ROWS_MIN: usize = 128;
 
 /// Micro-batches that follow each other and whose sums are added up by one lane. How a batch is cut into groups depends
 /// on its size alone, so it bounds the memory for sums without making results depend on the number of lanes.
@@ -139,22 +143,28 @@ impl CpuProgram {
                 Output::Rows { table_slot, .. } => feeds.floats(*table_slot).len(),
             };
             if !matches!(output, Output::Batch(_)) {
-                self.results[i].grow(self.lens[i])?;
+                self.results[i].grow_to_swap(self.lens[i])?;
             }
         }
         Ok(())
     }
 
     /// Computes what is the same for all rows.
-    fn run_shared(&self, feeds: &dyn Feeds, mode: Mode) {
+    fn run_shared(&self, feeds: &dyn Feeds, mode: Mode, rows: usize) {
         let (arena, shared, batch, parts) = (&self.arenas[0], &self.shared, self.batch.as_slice(), &self.parts);
-        let frame = Frame { feeds, mode, first_row: 0, rows: 0, arena, shared, batch, parts, first_part: 0 };
+        let frame =
+            Frame { feeds, mode, first_row: 0, rows: 0, packed: false, arena, shared, batch, parts, first_part: 0 };
         let (of_feeds, others) = self.plan.shared_steps.split_at(self.plan.shared_of_feeds);
         // SAFETY: `run` holds the program exclusively, no lane works on micro-batches yet, and these steps read what is fed alone
         // and write a place each.
         self.lanes.share(of_feeds.iter(), |step| unsafe { frame.run(std::slice::from_ref(step)) });
         // SAFETY: as above, on one lane.
         unsafe { frame.run(others) };
+        if rows >= PACKED_ROWS_MIN {
+            let panels = self.plan.packed.iter().flat_map(|packed| (0..packed.panels()).map(move |i| (packed, i)));
+            // SAFETY: as above: what is packed has been computed or fed, and each panel has a place of its own.
+            self.lanes.share(panels, |(packed, i)| unsafe { frame.pack(packed, i) });
+        }
     }
 
     /// Runs the groups, each on the lane that is free first.
@@ -177,7 +187,8 @@ impl CpuProgram {
         for (i, (first_row, rows)) in groups.micro_batches(group).enumerate() {
             let (parts, first_part) = if i == 0 { (&self.parts, first_part) } else { (&self.scratch[lane], 0) };
             let (arena, shared, batch) = (&self.arenas[lane], &self.shared, self.batch.as_slice());
-            let frame = Frame { feeds, mode, first_row, rows, arena, shared, batch, parts, first_part };
+            let packed = groups.rows >= PACKED_ROWS_MIN;
+            let frame = Frame { feeds, mode, first_row, rows, packed, arena, shared, batch, parts, first_part };
             // SAFETY: `run` holds the program exclusively; a lane has an arena and scratch of its own, and a group, which
             // one lane takes, has rows and parts of its own.
             unsafe { frame.run(&self.plan.steps) };
@@ -200,54 +211,50 @@ impl CpuProgram {
         );
     }
 
-    /// Adds up the groups' parts and gathers the gradients of tables, each output on one lane.
+    /// Adds up the groups' parts and gathers the gradients of tables.
     fn reduce(&self, feeds: &dyn Feeds, groups: &Groups) {
-        let work = |&i: &usize| {
-            // SAFETY: one lane takes each output, and its result is in a buffer of its own.
-            let result = unsafe { self.results[i].part_mut(0..self.lens[i]) };
-            match &self.plan.outputs[i] {
-                Output::Batch(_) => {}
-                Output::Part { offset, .. } => self.sum_parts(result, *offset, groups),
-                Output::Rows { dim, bags, .. } => self.gather_rows(result, *dim, bags, feeds, groups.rows),
-            }
+        let work = |Reduced { output, range }: &Reduced| match &self.plan.outputs[*output] {
+            Output::Batch(_) => {}
+            Output::Part { offset, .. } => self.sum_parts(*output, *offset, range, groups),
+            Output::Rows { dim, bags, .. } => self.gather_rows(*output, *dim, bags, feeds, groups.rows),
         };
-        let outputs = self.plan.reduced.iter();
-        if groups.len() == 1 { outputs.for_each(work) } else { self.lanes.share(outputs, work) }
+        let reduced = self.plan.reduced.iter();
+        if groups.len() == 1 { reduced.for_each(work) } else { self.lanes.share(reduced, work) }
     }
 
     fn is_reduced(&self, output: usize) -> bool {
         !matches!(self.plan.outputs[output], Output::Batch(_))
     }
 
-    fn sum_parts(&self, result: &mut [f32], offset: usize, groups: &Groups) {
-        let part = |group: usize, len: usize| {
+    /// Adds up the numbers `range` of an output whose parts begin at `offset`.
+    fn sum_parts(&self, output: usize, offset: usize, range: &Range<usize>, groups: &Groups) {
+        // SAFETY: one lane takes each range of each output, and its result is in a buffer of its own.
+        let sum = unsafe { self.results[output].part_mut(range.clone()) };
+        let part = |group: usize| {
             let start = group * self.plan.parts_len + offset;
             // SAFETY: all groups have been computed; nobody writes parts while they are added up.
-            unsafe { self.parts.part(start..start + len) }
+            unsafe { self.parts.part(start + range.start..start + range.end) }
         };
-        // Cut so that the sum stays in cache while the groups are added.
-        const CUT: usize = 2048;
-        let len = result.len();
+        sum.copy_from_slice(part(0));
         let others = if offset < self.plan.summed_len { 1..groups.len() } else { 0..0 };
-        for (i, sum) in result.chunks_mut(CUT).enumerate() {
-            let range = i * CUT..((i + 1) * CUT).min(len);
-            sum.copy_from_slice(&part(0, len)[range.clone()]);
-            for group in others.clone() {
-                simd::zip(
-                    sum,
-                    &part(group, len)[range.clone()],
-                    #[inline(always)]
-                    |sum, x| sum + x,
-                );
-            }
+        for group in others {
+            simd::zip(
+                sum,
+                part(group),
+                #[inline(always)]
+                |sum, x| sum + x,
+            );
         }
     }
 
-    fn gather_rows(&self, result: &mut [f32], dim: usize, bags: &[RowsPart], feeds: &dyn Feeds, rows: usize) {
+    fn gather_rows(&self, output: usize, dim: usize, bags: &[RowsPart], feeds: &dyn Feeds, rows: usize) {
+        // SAFETY: one lane gathers each table, and its result is in a buffer of its own.
+        let result = unsafe { self.results[output].part_mut(0..self.lens[output]) };
         result.fill(0.0);
         for bag in bags {
             let (table, bags) = (feeds.floats(bag.table_slot), feeds.bags(bag.ids_slot));
-            let from = LookUps { table, dim, upstream: self.all_rows(bag.upstream, feeds, rows), bags };
+            let (upstream, width) = (self.all_rows(bag.upstream, feeds, rows), bag.upstream.row_len);
+            let from = LookUps { table, dim, upstream, width, columns: bag.columns.clone(), bags };
             if let Some(gradient) = bag.op.operation().rows_gradient() {
                 gradient.accumulate(result, &from);
             }
@@ -271,7 +278,7 @@ impl Program for CpuProgram {
         let groups = Groups::new(feeds.rows(), self.plan.micro_batch);
         self.check_memory(&groups)?;
         self.grow(feeds, &groups)?;
-        self.run_shared(feeds, mode);
+        self.run_shared(feeds, mode, groups.rows);
         self.run_groups(feeds, mode, &groups);
         self.reduce(feeds, &groups);
         Ok(())

@@ -12,6 +12,7 @@
 #![expect(unsafe_code, reason = "the innermost loops work on pointers")]
 #![expect(clippy::needless_range_loop, reason = "counted loops over rows and vectors are unrolled")]
 
+use super::PANEL;
 use super::matrix::{Axis, Matrix, Target};
 use super::vector::{Four, Vector};
 use crate::simd::{self, Level};
@@ -23,14 +24,19 @@ const INNER: usize = 512;
 /// Rows of A in a block.
 const ROWS: usize = 256;
 
-/// Widest panel of columns.
-const PANEL: usize = 32;
+/// Fewest rows of A for which a panel of B is copied even though it could be read where it lies: many tiles read it, and rows
+/// that are far apart share few places of the first cache.
+const COPY_ROWS: usize = 64;
 
-/// Numbers of the narrowest vectors, at most.
-const LANES_MAX: usize = 4;
+/// Widest panel of columns of a single row, whose sums would else be too few to keep a processor busy.
+const ROW_PANEL: usize = 128;
 
-/// Numbers of a panel of B.
-type PanelCopy = [MaybeUninit<f32>; INNER * PANEL];
+/// Numbers of the widest vectors.
+const LANES_MAX: usize = 16;
+
+/// Numbers of a panel of B, whose rows begin lines of cache.
+#[repr(align(64))]
+struct PanelCopy([MaybeUninit<f32>; INNER * PANEL]);
 
 /// A product to compute: all sizes are at least 1 and fit each other.
 pub(super) struct Product<'a> {
@@ -102,10 +108,11 @@ impl Product<'_> {
     #[inline(always)]
     unsafe fn run(&mut self, run: impl Fn(&Panel<'_>)) {
         let (m, k, n) = (self.a.rows.len(), self.a.columns.len(), self.out.columns);
-        let mut copy: PanelCopy = [MaybeUninit::uninit(); INNER * PANEL];
+        let mut copy = PanelCopy([MaybeUninit::uninit(); INNER * PANEL]);
+        let width = if m == 1 && self.is_in_place(n) { ROW_PANEL } else { PANEL };
         for rows in blocks(m, ROWS) {
             for inner in blocks(k, INNER) {
-                for (start, end) in blocks(n, PANEL) {
+                for (start, end) in blocks(n, width) {
                     let (b, b_stride) = self.panel(inner, start, end - start, &mut copy);
                     let adds = self.out.adds || inner.0 > 0;
                     // SAFETY: `start` is a column of the result.
@@ -117,23 +124,41 @@ impl Product<'_> {
         }
     }
 
+    /// Whether `width` columns of B are read where they lie: they are neighbours, and what is left of them behind whole vectors is
+    /// a shorter vector.
+    #[inline(always)]
+    fn is_in_place(&self, width: usize) -> bool {
+        let b = &self.b;
+        let is_near = self.a.rows.len() < COPY_ROWS || b.rows.stride() <= 2 * PANEL;
+        b.columns.is_unit() && b.rows.is_regular() && is_near && matches!(width % LANES_MAX, 0 | 4 | 8)
+    }
+
     /// The rows `inner` of B from column `start` on: where they lie, or a copy with rows of [`PANEL`] numbers, filled up by 0
-    /// to a multiple of four.
+    /// to whole vectors.
     #[inline(always)]
     fn panel(&self, inner: (usize, usize), start: usize, width: usize, copy: &mut PanelCopy) -> (*const f32, usize) {
         let b = &self.b;
-        if b.columns.is_regular() && b.columns.stride() == 1 && b.rows.is_regular() && width.is_multiple_of(4) {
+        if let Some(panels) = b.panels.filter(|_| width <= PANEL) {
+            let first = &panels[(start / PANEL * b.rows.len() + inner.0) * PANEL..][..(inner.1 - inner.0) * PANEL];
+            return (first.as_ptr(), PANEL);
+        }
+        if self.is_in_place(width) {
             let first = &b.values[b.rows.offset(inner.0) + start..];
             return (first.as_ptr(), b.rows.stride());
         }
-        let filled = width.next_multiple_of(4);
-        for (k, row) in (inner.0..inner.1).zip(copy.chunks_exact_mut(PANEL)) {
+        let filled = width.next_multiple_of(LANES_MAX);
+        for (k, row) in (inner.0..inner.1).zip(copy.0.chunks_exact_mut(PANEL)) {
             let from = b.rows.offset(k);
+            if width == PANEL && b.columns.is_unit() {
+                let from = &b.values[from + start..][..PANEL];
+                row.iter_mut().zip(from).for_each(|(x, y)| *x = MaybeUninit::new(*y));
+                continue;
+            }
             for (j, x) in row[..filled].iter_mut().enumerate() {
                 x.write(if j < width { b.values[from + b.columns.offset(start + j)] } else { 0.0 });
             }
         }
-        (copy.as_ptr().cast(), PANEL)
+        (copy.0.as_ptr().cast(), PANEL)
     }
 }
 
@@ -143,41 +168,62 @@ fn blocks(n: usize, size: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..n).step_by(size).map(move |start| (start, (start + size).min(n)))
 }
 
+/// Rows of the next tile when `left` are left: `M`, or, near the end, about as many as of the last one, since a tile of few rows
+/// has too few sums to keep a processor busy.
+#[inline(always)]
+fn tile_rows<const M: usize>(left: usize) -> usize {
+    match left {
+        left if left >= 2 * M || left == M => M,
+        left if left > M => left.div_ceil(2),
+        left => left,
+    }
+}
+
 impl Panel<'_> {
-    /// Computes the panel in tiles of at most `M` rows, by wide vectors two by two, then one wide, one half and quarters.
+    /// Computes the panel in tiles of at most `M` rows, by wide vectors two by two, then by one wide vector, a half or a quarter.
     #[inline(always)]
     fn run<W: Vector, H: Vector, Q: Vector, const M: usize>(&self) {
         let mut column = 0;
+        let is_row = self.rows.1 - self.rows.0 == 1;
         while column < self.width {
             // SAFETY: a step is at most as wide as what is left of the panel, or is finished in a tile apart.
             column += unsafe {
                 match self.width - column {
+                    left if is_row && left >= 8 * W::LANES => self.row::<W>(column),
                     left if left >= 2 * W::LANES => self.columns::<W, M, 2>(column),
                     left if left >= W::LANES => self.columns::<W, M, 1>(column),
-                    left if left >= H::LANES => self.columns::<H, M, 1>(column),
-                    left if left >= Q::LANES => self.columns::<Q, M, 1>(column),
-                    left => self.last_columns::<Q, M>(column, left),
+                    left if left == H::LANES => self.columns::<H, M, 1>(column),
+                    left if left == Q::LANES => self.columns::<Q, M, 1>(column),
+                    left => self.last_columns::<W, M>(column, left),
                 }
             };
         }
+    }
+
+    /// The only row, by eight vectors; how many columns that is.
+    #[inline(always)]
+    unsafe fn row<V: Vector>(&self, column: usize) -> usize {
+        // SAFETY: passed on from the caller.
+        unsafe { self.tile::<V, 8, 1>(self.rows.0, column) };
+        8 * V::LANES
     }
 
     /// `N` vectors of columns; how many columns that is.
     #[inline(always)]
     unsafe fn columns<V: Vector, const M: usize, const N: usize>(&self, column: usize) -> usize {
         let (mut row, end) = self.rows;
-        while row + M <= end {
-            // SAFETY: passed on from the caller; the rows are of A and of the result.
-            unsafe { self.tile::<V, M, N>(row, column) };
-            row += M;
-        }
         while row < end {
-            // SAFETY: as above.
+            // SAFETY: passed on from the caller; the rows are of A and of the result.
             row += unsafe {
-                match end - row {
-                    4.. => self.tile::<V, 4, N>(row, column),
-                    2.. => self.tile::<V, 2, N>(row, column),
-                    _ => self.tile::<V, 1, N>(row, column),
+                match tile_rows::<M>(end - row) {
+                    8 if M >= 8 => self.tile::<V, N, 8>(row, column),
+                    7 if M >= 7 => self.tile::<V, N, 7>(row, column),
+                    6 if M >= 6 => self.tile::<V, N, 6>(row, column),
+                    5 if M >= 5 => self.tile::<V, N, 5>(row, column),
+                    4 => self.tile::<V, N, 4>(row, column),
+                    3 => self.tile::<V, N, 3>(row, column),
+                    2 => self.tile::<V, N, 2>(row, column),
+                    _ => self.tile::<V, N, 1>(row, column),
                 }
             };
         }
@@ -204,7 +250,7 @@ impl Panel<'_> {
 
     /// One tile: `M` rows by `N` vectors; returns `M`.
     #[inline(always)]
-    unsafe fn tile<V: Vector, const M: usize, const N: usize>(&self, row: usize, column: usize) -> usize {
+    unsafe fn tile<V: Vector, const N: usize, const M: usize>(&self, row: usize, column: usize) -> usize {
         let (a, out) = (self.a_rows::<M>(row), self.out_rows::<M>(row, column));
         // SAFETY: `Matrix` and `Target` have checked that all their places are inside of their numbers, and the caller
         // answers for the columns.
@@ -267,6 +313,11 @@ impl Panel<'_> {
             // SAFETY: passed on from the caller; the rows are of A and of the result.
             unsafe { self.last_tile::<V, M>(row, column, left) };
             row += M;
+        }
+        while row + 4 <= end {
+            // SAFETY: as above.
+            unsafe { self.last_tile::<V, 4>(row, column, left) };
+            row += 4;
         }
         for row in row..end {
             // SAFETY: as above.

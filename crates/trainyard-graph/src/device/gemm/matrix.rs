@@ -1,5 +1,7 @@
 //! Matrices as views of numbers.
 
+use super::PANEL;
+
 /// Equally spaced places, nested up to three deep: place `(i, j, k)` of sizes `(.., n, m)` is number `(i·n + j)·m + k` and lies
 /// at `i·s₀ + j·s₁ + k·s₂`. One level describes the rows of a matrix; more describe the windows of a convolution.
 #[derive(Debug, Clone, Copy)]
@@ -122,12 +124,14 @@ pub(crate) struct Matrix<'a> {
     pub(super) values: &'a [f32],
     pub(super) rows: Axis,
     pub(super) columns: Axis,
+    /// The same numbers packed: panels of [`PANEL`](super::PANEL) columns, whose rows lie one after the other.
+    pub(super) panels: Option<&'a [f32]>,
 }
 
 impl<'a> Matrix<'a> {
     /// Rows of `columns` numbers each, one after the other.
     pub(crate) fn new(values: &'a [f32], columns: usize) -> Self {
-        Self { values, rows: Axis::new(values.len() / columns, columns), columns: Axis::new(columns, 1) }
+        Self::view(values, Axis::new(values.len() / columns, columns), Axis::new(columns, 1))
     }
 
     /// The numbers at these places.
@@ -139,12 +143,45 @@ impl<'a> Matrix<'a> {
         let last =
             rows.last().zip(columns.last()).map_or(Some(0), |(row, column)| row.checked_add(column)?.checked_add(1));
         assert!(last.is_some_and(|len| len <= values.len()), "a view is outside of its {} numbers", values.len());
-        Self { values, rows, columns }
+        Self { values, rows, columns, panels: None }
+    }
+
+    /// The same matrix with a copy that [`pack`](Self::pack) has made of its panels.
+    ///
+    /// # Panics
+    ///
+    /// When it has another length.
+    pub(crate) fn with_panels(self, panels: Option<&'a [f32]>) -> Self {
+        let len = super::panels(self.columns.len()) * super::panel_len(self.rows.len());
+        assert!(panels.is_none_or(|panels| panels.len() == len), "panels of another length than {len}");
+        Self { panels, ..self }
+    }
+
+    /// `n` columns from column `first` on.
+    ///
+    /// # Panics
+    ///
+    /// When there are fewer.
+    pub(crate) fn columns_from(&self, first: usize, n: usize) -> Self {
+        let columns = Axis::new(n, self.columns.stride());
+        Self::view(&self.values[first * columns.stride()..], self.rows, columns)
+    }
+
+    /// Copies panel `i` to `out`, filled up by zeros.
+    pub(crate) fn pack(&self, i: usize, out: &mut [f32]) {
+        let start = i * PANEL;
+        let columns = PANEL.min(self.columns.len() - start);
+        assert!(self.columns.is_unit() && self.rows.is_regular(), "rows of neighbours are packed");
+        for (row, to) in out.chunks_exact_mut(PANEL).enumerate() {
+            let (numbers, filling) = to.split_at_mut(columns);
+            numbers.copy_from_slice(&self.values[self.rows.offset(row) + start..][..columns]);
+            filling.fill(0.0);
+        }
     }
 
     /// The transposed matrix, if `yes`.
     pub(crate) fn transposed_if(self, yes: bool) -> Self {
-        if yes { Self { rows: self.columns, columns: self.rows, ..self } } else { self }
+        if yes { Self { rows: self.columns, columns: self.rows, panels: None, ..self } } else { self }
     }
 
     /// Copies the numbers to `out`, row by row.

@@ -13,6 +13,19 @@ pub(crate) use matrix::{Axis, Matrix, Target};
 use crate::simd;
 use kernel::Product;
 
+/// Widest panel of columns.
+const PANEL: usize = 32;
+
+/// Panels of a matrix of so many columns.
+pub(crate) fn panels(columns: usize) -> usize {
+    columns.div_ceil(PANEL)
+}
+
+/// Numbers of a packed panel of so many rows.
+pub(crate) fn panel_len(rows: usize) -> usize {
+    rows.saturating_mul(PANEL)
+}
+
 /// `out = a·b`, row by row.
 pub(crate) fn multiply(a: Matrix<'_>, b: Matrix<'_>, out: &mut [f32]) {
     let (m, n) = (a.rows.len(), b.columns.len());
