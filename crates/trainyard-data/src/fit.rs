@@ -1,13 +1,10 @@
 //! Fitting features over all rows of a source.
 
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use arrow::record_batch::RecordBatch;
+use trainyard_features::{Collector, Features, FittedFeatures};
 
-use trainyard_features::{Collector, Features, FittedFeatures, Fitting};
-
-use crate::ordered::internal;
-use crate::{Result, Scan, Source};
+use crate::gather::{Gather, gather};
+use crate::{Result, Source};
 
 /// Fits features: passes over the rows of `source` until nothing more is to be learnt, on `threads` threads.
 ///
@@ -22,62 +19,23 @@ pub fn fit(features: Features, source: &Source, threads: usize, progress: &dyn F
     let mut rows = 0;
     while !fitting.finished() {
         let source = source.select(&fitting.columns())?;
-        let collector = round(&fitting, &source, threads, &mut |more| {
+        let collected = gather(&source, threads, &fitting.collector(), &mut |more| {
             rows += more;
             progress(rows);
         })?;
-        fitting.absorb(collector)?;
+        fitting.absorb(collected.state)?;
     }
     Ok(fitting.finish()?)
 }
 
-/// One pass: each thread takes the next batch when it is done with its last one.
-fn round(fitting: &Fitting, source: &Source, threads: usize, progress: &mut dyn FnMut(u64)) -> Result<Collector> {
-    let scan = Mutex::new(source.scan()?);
-    let (counter, counts) = channel();
-    let mut seen = 0;
-    let collector = thread::scope(|scope| {
-        let start = |_| {
-            let (collector, counter) = (fitting.collector(), counter.clone());
-            scope.spawn(|| collect(&scan, collector, counter))
-        };
-        let threads: Vec<_> = (0..threads.max(1)).map(start).collect();
-        drop(counter);
-        for rows in counts {
-            seen += rows;
-            progress(rows);
-        }
-        let collectors = threads.into_iter().map(|thread| match thread.join() {
-            Ok(collector) => collector,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        merge(collectors.collect::<Result<Vec<_>>>()?)
-    })?;
-    let scan = scan.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if seen == 0 { Err(source.no_rows(&scan)) } else { Ok(collector) }
-}
-
-/// What one thread does. Its error ends the scan, and with it the other threads.
-fn collect(scan: &Mutex<Scan>, mut collector: Collector, counter: Sender<u64>) -> Result<Collector> {
-    let next = || scan.lock().unwrap_or_else(PoisonError::into_inner).next();
-    while let Some(batch) = next() {
-        let batch = batch?;
-        if let Err(error) = collector.update(&batch) {
-            scan.lock().unwrap_or_else(PoisonError::into_inner).stop();
-            return Err(error.into());
-        }
-        // The receiver outlives this thread.
-        let _ = counter.send(batch.num_rows() as u64);
+impl Gather for Collector {
+    fn update(&mut self, batch: &RecordBatch) -> Result<()> {
+        Ok(self.update(batch)?)
     }
-    Ok(collector)
-}
 
-fn merge(collectors: Vec<Collector>) -> Result<Collector> {
-    let merged = collectors.into_iter().reduce(|mut all, one| {
-        all.merge(one);
-        all
-    });
-    merged.ok_or_else(|| internal("fitting ran on no thread"))
+    fn merge(&mut self, other: Self) {
+        self.merge(other);
+    }
 }
 
 #[cfg(test)]

@@ -44,17 +44,22 @@ mod background;
 mod cache;
 mod error;
 mod fit;
+mod gather;
 mod loader;
 mod ordered;
+mod profile;
 mod sink;
 mod source;
 #[cfg(test)]
 mod testing;
+mod validation;
 
 pub use arrow::record_batch::RecordBatch;
 pub use cache::{Cache, Split};
 pub use error::{Error, Place, Result};
 pub use fit::fit;
 pub use loader::{Loader, LoaderConfig, LoaderState};
+pub use profile::{Profiling, profile};
 pub use sink::{Sink, SinkFormat};
 pub use source::{Format, OnError, PathSpec, Scan, Source, SourceConfig};
+pub use validation::{Validated, profile_against};

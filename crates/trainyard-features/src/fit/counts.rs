@@ -3,13 +3,15 @@
 use crate::column::{Column, texts};
 use crate::hash::{Map, Token, farm_fingerprint64, fingerprint_cat64};
 use arrow::array::Array;
+use serde::{Deserialize, Serialize};
 use trainyard_graph::Ragged;
 
 /// Rows by value.
 ///
 /// Within limits, values are kept by hash: each time there are more than a limit allows, those whose hash has one more leading
 /// 1 bit go (adaptive sampling; Flajolet, 1990). What is kept, and its counts, do not depend on order or partition.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 pub(crate) struct Counts {
     kind: ValueKind,
     numbers: Map<u64, u64>,
@@ -20,7 +22,7 @@ pub(crate) struct Counts {
 }
 
 /// How much [`Counts`] keep before they become a sample.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Limits {
     values: usize,
     bytes: usize,
@@ -30,13 +32,42 @@ struct Limits {
 const VALUE_BYTES: usize = 64;
 
 /// What the 64 bits of a counted number mean.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 enum ValueKind {
     Float,
     Int,
     Bool,
     Id,
     Text,
+}
+
+/// [`Counts`] in a file, in an order that does not depend on the maps.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    kind: ValueKind,
+    numbers: Vec<(u64, u64)>,
+    texts: Vec<(String, u64)>,
+    limits: Limits,
+    level: u32,
+}
+
+impl From<Counts> for Stored {
+    fn from(counts: Counts) -> Self {
+        let mut numbers: Vec<_> = counts.numbers.into_iter().collect();
+        let mut texts: Vec<_> = counts.texts.into_iter().map(|(text, count)| (text.to_string(), count)).collect();
+        numbers.sort_unstable();
+        texts.sort_unstable();
+        Self { kind: counts.kind, numbers, texts, limits: counts.limits, level: counts.level }
+    }
+}
+
+impl From<Stored> for Counts {
+    fn from(Stored { kind, numbers, texts, limits, level }: Stored) -> Self {
+        let mut counts = Self { kind, level: level.min(63), ..Self::within(limits) };
+        numbers.into_iter().for_each(|(number, count)| counts.add_number(number, count));
+        texts.iter().for_each(|(text, count)| counts.add_text(text, *count));
+        counts
+    }
 }
 
 impl Counts {
@@ -123,6 +154,17 @@ impl Counts {
         (self.len() as u64) << self.level.min(32)
     }
 
+    /// How many of the occurrences here are of values that another has, too; an estimate when either is a sample. Both sample
+    /// by the same hashes, so the values of the coarser sample are known to both.
+    pub fn shared_with(&self, other: &Self) -> u64 {
+        let level = self.level.max(other.level);
+        let numbers = self.numbers.iter().filter(|(number, _)| keeps(level, number_hash(**number)));
+        let numbers = numbers.filter(|(number, _)| other.numbers.contains_key(number)).map(|(_, count)| count);
+        let texts = self.texts.iter().filter(|(text, _)| keeps(level, farm_fingerprint64(text.as_bytes())));
+        let texts = texts.filter(|(text, _)| other.texts.contains_key(text.as_bytes())).map(|(_, count)| count);
+        (numbers.sum::<u64>() + texts.sum::<u64>()) << level.min(32)
+    }
+
     /// Whether every value was kept.
     pub fn is_exact(&self) -> bool {
         self.level == 0
@@ -186,7 +228,8 @@ impl Counts {
         }
     }
 
-    fn add_text(&mut self, text: &str, count: u64) {
+    /// Adds a text that occurs so many times, at least once.
+    pub fn add_text(&mut self, text: &str, count: u64) {
         if self.level > 0 && !keeps(self.level, farm_fingerprint64(text.as_bytes())) {
             return;
         }
@@ -280,6 +323,28 @@ mod tests {
         backwards.update(&words(&reversed));
         assert_eq!(counts, backwards);
         assert!(!counts.is_exact() && counts.bytes <= 10_000 && counts.bytes > 1000, "{}", counts.bytes);
+    }
+
+    #[test]
+    fn what_two_have_in_common_is_counted_or_estimated() {
+        let ids = |range: std::ops::Range<i64>, limit| {
+            let mut counts = Counts::new(limit);
+            counts.update(&Column::Int(range.collect()));
+            counts
+        };
+        assert_eq!(ids(0..1000, 5000).shared_with(&ids(900..2000, 5000)), 100);
+        let estimate = ids(0..50_000, 4000).shared_with(&ids(25_000..60_000, 2000)) as f64;
+        assert!((estimate / 25_000.0 - 1.0).abs() < 0.2, "{estimate}");
+    }
+
+    #[test]
+    fn counts_survive_json() {
+        let mut counts = Counts::new(10);
+        counts.update(&words(&["b", "a", "b", "é", "Z", ""]));
+        counts.update(&words(&"abcdefghijklmnop".split("").collect::<Vec<_>>()));
+        let json = serde_json::to_string(&counts).unwrap();
+        assert_eq!(serde_json::from_str::<Counts>(&json).unwrap(), counts);
+        assert!(!counts.is_exact());
     }
 
     #[test]

@@ -9,9 +9,11 @@ mod moments;
 mod quantiles;
 mod survey;
 
+pub(crate) use counts::Counts;
+pub(crate) use covariance::Covariance;
 pub use fitting::{Collector, Fitting};
 pub(crate) use joint::{Joint, JointNeeds};
 pub(crate) use label_means::Rows;
 pub(crate) use moments::Moments;
-pub(crate) use quantiles::Quantile;
+pub(crate) use quantiles::{Histogram, Quantile, Refinement};
 pub(crate) use survey::{Counting, Findings, Needs};
