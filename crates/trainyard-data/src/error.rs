@@ -198,6 +198,16 @@ pub enum Error {
         /// The fingerprint asked for.
         expected: String,
     },
+    /// A line of a log of served features is none.
+    #[error("line {line} of `{}`: {source}", path.display())]
+    FeatureLog {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        source: trainyard_features::Error,
+    },
     /// Features could not be fitted or applied.
     #[error(transparent)]
     Features(#[from] trainyard_features::Error),

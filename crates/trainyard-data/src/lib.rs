@@ -49,6 +49,7 @@ mod loader;
 mod ordered;
 mod profile;
 mod sink;
+mod skew;
 mod source;
 #[cfg(test)]
 mod testing;
@@ -61,5 +62,6 @@ pub use fit::fit;
 pub use loader::{Loader, LoaderConfig, LoaderState};
 pub use profile::{Profiling, profile};
 pub use sink::{Sink, SinkFormat};
+pub use skew::{Skew, SkewExample, compare_served};
 pub use source::{Format, OnError, PathSpec, Scan, Source, SourceConfig};
 pub use validation::{Validated, profile_against};

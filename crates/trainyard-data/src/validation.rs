@@ -28,7 +28,12 @@ pub struct Validated {
 /// # Errors
 ///
 /// When the files cannot be read, have no rows, or rows with another number of fields.
-pub fn profile_against(schema: &DataSchema, config: &SourceConfig, how: &Profiling) -> Result<Validated> {
+pub fn profile_against(
+    schema: &DataSchema,
+    config: &SourceConfig,
+    how: &Profiling,
+    progress: &dyn Fn(u64),
+) -> Result<Validated> {
     let names: BTreeSet<String> = Source::open_all(config)?.schema().names().map(str::to_owned).collect();
     let known = schema.columns.iter().filter(|(name, _)| names.contains(*name));
     let mut config = config.clone();
@@ -36,7 +41,7 @@ pub fn profile_against(schema: &DataSchema, config: &SourceConfig, how: &Profili
     let mut misread: BTreeMap<String, Anomaly> = BTreeMap::new();
     loop {
         let source = Source::open_all(&config)?;
-        match profile(&source, how, &|_| {}) {
+        match profile(&source, how, progress) {
             Ok((profile, skipped)) => {
                 let anomalies = misread.into_values().filter(|anomaly| is_known(schema, anomaly)).collect();
                 return Ok(Validated { profile, anomalies, skipped });
@@ -82,7 +87,7 @@ mod tests {
         std::fs::write(&path, data).unwrap();
         let config = SourceConfig { path: path.as_path().into(), ..SourceConfig::default() };
         let schema = DataSchema::from_toml(schema).unwrap();
-        let validated = profile_against(&schema, &config, &Profiling::default()).unwrap();
+        let validated = profile_against(&schema, &config, &Profiling::default(), &|_| {}).unwrap();
         assert_eq!(validated.anomalies.len(), expected.len(), "{:?}", validated.anomalies);
         for (anomaly, (kind, part)) in validated.anomalies.iter().zip(expected) {
             assert!(anomaly.kind == *kind && anomaly.found.contains(part), "{anomaly:?}");

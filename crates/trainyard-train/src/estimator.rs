@@ -2,6 +2,7 @@
 
 use crate::directory::Directory;
 use crate::evaluate::{Evaluation, Evaluator, Figures, baseline, label_summary};
+use crate::hints;
 use crate::observer::{Event, Observer, Stage};
 use crate::results::{Results, named};
 use crate::spec::Spec;
@@ -83,6 +84,12 @@ impl Estimator {
         let directory = Directory::open(&self.directory, &self.spec)?;
         let features = self.fit_features(&directory, observer)?;
         let sources = Sources::open(&self.spec, &features)?;
+        // A run that goes on has been told.
+        if !directory.cache("train").exists() {
+            let data = &self.spec.data;
+            let notices = hints::notices(&sources.train, &sources.eval, &data.label.column, self.spec.train.lanes())?;
+            notices.into_iter().for_each(|notice| observer.on(Event::Notice(notice)));
+        }
         let caches = Caches::build(&directory, &features, &sources, self.spec.train.lanes(), observer)?;
         let head = self.head(&features)?;
         let head = self.head.as_deref().unwrap_or(head.as_ref());

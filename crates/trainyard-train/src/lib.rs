@@ -15,6 +15,7 @@ pub mod draft;
 mod error;
 mod estimator;
 pub mod evaluate;
+mod hints;
 mod observer;
 pub mod report;
 mod results;

@@ -2,7 +2,7 @@
 
 use super::association::Association;
 use super::numbers::NumberProfile;
-use super::values::ValueProfile;
+use super::values::{ValueProfile, is_unique};
 use crate::fit::Counts;
 use crate::schema::ColumnType;
 use crate::{Error, Result};
@@ -134,11 +134,6 @@ impl ColumnProfile {
     /// Whether each row has another value, as names of rows do. Floats are amounts, not names.
     pub fn is_unique(&self) -> bool {
         let values = self.values.as_ref().filter(|_| self.lists.is_none() && self.missing == 0);
-        // An estimate is never exactly the count.
-        values.is_some_and(|values| {
-            values.count > 1
-                && values.unique as f64 > 0.97 * values.count as f64
-                && (!values.exact || values.unique == values.count)
-        })
+        values.is_some_and(|values| values.count > 1 && is_unique(values.unique, values.count, values.exact))
     }
 }

@@ -44,6 +44,11 @@ impl Distinct {
         self.count() as f64 / self.occurrences.max(1) as f64
     }
 
+    /// Whether no text came twice, as far as can be told.
+    pub fn is_unique(&self) -> bool {
+        is_unique(self.count(), self.occurrences, self.is_exact())
+    }
+
     /// The texts by falling count, those of equal count ascending; `None` when there are more than `most`.
     pub fn few(&self, most: usize) -> Option<Vec<(String, u64)>> {
         let is_few = self.is_exact() && self.count() <= most as u64;
@@ -53,6 +58,11 @@ impl Distinct {
             few
         })
     }
+}
+
+/// Whether no value came twice. An estimate of as many as came is within 2 % of it; see [`Counts`].
+pub(super) fn is_unique(distinct: u64, occurrences: u64, exact: bool) -> bool {
+    if exact { distinct == occurrences } else { distinct as f64 > 0.97 * occurrences as f64 }
 }
 
 /// What the values of a column are like.

@@ -4,9 +4,14 @@ mod evaluate;
 mod init;
 mod model;
 mod predict;
+mod progress;
+mod reading;
 mod run;
 mod serve;
+mod skew;
+mod stats;
 mod table;
+mod validate;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -32,6 +37,9 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
     Serve(serve::Serve),
+    Stats(stats::Stats),
+    Validate(validate::Validate),
+    Skew(skew::Skew),
 }
 
 impl Cli {
@@ -43,6 +51,9 @@ impl Cli {
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),
             Command::Serve(serve) => serve.run(),
+            Command::Stats(stats) => stats.run(),
+            Command::Validate(validate) => validate.run(),
+            Command::Skew(skew) => skew.run(),
         }
     }
 }

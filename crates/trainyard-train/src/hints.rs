@@ -1,0 +1,37 @@
+//! What makes a model look better than it will be, as far as a quick look tells.
+
+use crate::{Error, Result};
+use trainyard_data::{Profiling, Source, profile};
+use trainyard_features::profile::{ProfilerConfig, hints, shared_rows};
+
+/// Bytes of files up to which a run looks at its data before it begins: a second's reading.
+const BYTES: u64 = 64 << 20;
+
+/// Share of the evaluation rows that may stand in the training rows by chance.
+const SHARED: f64 = 0.01;
+
+/// Notices on the rows of a run: columns that predict the label alone, columns that name rows, rows that are learnt from and
+/// judged by. None when the files are so large that looking would take long.
+pub(crate) fn notices(train: &Source, eval: &Source, label: &str, threads: usize) -> Result<Vec<String>> {
+    if bytes(train)? + bytes(eval)? > BYTES {
+        return Ok(Vec::new());
+    }
+    let config = ProfilerConfig { label: Some(label.to_owned()), rows: true };
+    let how = Profiling { config, exact: false, threads };
+    let look = |source: &Source| Ok::<_, Error>(profile(source, &how, &|_| {})?.0);
+    let (train, eval) = (look(train)?, look(eval)?);
+    let shared = shared_rows(&train, &eval).filter(|(rows, _)| *rows as f64 > SHARED * eval.rows as f64);
+    let shared = shared.map(|(rows, _)| {
+        format!(
+            "{rows} of {} evaluation rows stand in the training rows, too: the figures look better than they are",
+            eval.rows
+        )
+    });
+    Ok(hints(&train).into_iter().map(|hint| hint.text).chain(shared).collect())
+}
+
+fn bytes(source: &Source) -> Result<u64> {
+    let sizes =
+        source.files().iter().map(|path| Ok(std::fs::metadata(path).map_err(Error::io("look at", path))?.len()));
+    sizes.sum()
+}
