@@ -255,3 +255,145 @@ fn value(array: &ArrayRef, row: usize) -> Value {
     }
     array.as_string_opt::<i32>().map_or(Value::Null, |texts| Value::from(texts.value(row)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::predict::servable::Servable;
+    use arrow::array::{Float64Array, StringArray};
+    use trainyard_features::{ColumnType, EncodedFeature, Features, FittedFeatures, Schema};
+    use trainyard_model::{Decode, Output, OutputType};
+
+    struct Scaled {
+        features: FittedFeatures,
+        keys: Vec<String>,
+        outputs: Vec<Output>,
+    }
+
+    impl Servable for Scaled {
+        fn name(&self) -> &str {
+            "scaled"
+        }
+
+        fn inputs(&self) -> &Schema {
+            self.features.inputs()
+        }
+
+        fn keys(&self) -> &[String] {
+            &self.keys
+        }
+
+        fn features(&self) -> Option<&FittedFeatures> {
+            Some(&self.features)
+        }
+
+        fn outputs(&self) -> &[Output] {
+            &self.outputs
+        }
+
+        fn predict(&self, rows: &RecordBatch) -> Result<RecordBatch> {
+            Ok(rows.clone())
+        }
+
+        fn predict_with_features(&self, rows: &RecordBatch) -> Result<(RecordBatch, Option<Batch>)> {
+            Ok((rows.clone(), self.features.transform(rows).ok()))
+        }
+    }
+
+    /// Rows of one input `x`, 1, 2, .., and their keys, `r1`, `r2`, ..
+    fn rows(n: usize) -> RecordBatch {
+        let x: ArrayRef = Arc::new(Float64Array::from_iter_values((1..=n).map(|i| i as f64)));
+        let id: ArrayRef = Arc::new(StringArray::from_iter_values((1..=n).map(|i| format!("r{i}"))));
+        RecordBatch::try_from_iter([("x", x), ("id", id)]).unwrap()
+    }
+
+    fn version() -> Arc<Version> {
+        let specs = toml::from_str("x = { op = \"z_score\" }").unwrap();
+        let mut fitting = Features::new(specs, &Schema::new([("x", ColumnType::Float)]), None, None).unwrap().fit();
+        while !fitting.finished() {
+            let mut collector = fitting.collector();
+            collector.update(&rows(3)).unwrap();
+            fitting.absorb(collector).unwrap();
+        }
+        let output = Output { name: "y".to_owned(), output_type: OutputType::Float, width: 1, decode: Decode::Numbers };
+        let model = Scaled { features: fitting.finish().unwrap(), keys: vec!["id".to_owned()], outputs: vec![output] };
+        Arc::new(Version::new(7, Arc::new(model)).unwrap())
+    }
+
+    /// Logs requests of so many rows each, and gives the rows of each file.
+    fn logged(change: impl Fn(FeatureLogConfig) -> FeatureLogConfig, requests: &[usize]) -> Vec<Vec<ServedRow>> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.jsonl");
+        let (log, version) = (FeatureLog::open(change(FeatureLogConfig::new(&path))).unwrap(), version());
+        for &n in requests {
+            version.predict_logged(&rows(n), Some(&log)).unwrap();
+        }
+        log.finish();
+        let files = (0..).map(|number| numbered(&path, number)).take_while(|path| path.exists());
+        let read = |path: PathBuf| {
+            fs::read_to_string(path).unwrap().lines().map(|line| ServedRow::from_json(line).unwrap()).collect()
+        };
+        files.map(read).collect()
+    }
+
+    #[test]
+    fn a_row_is_a_line_with_its_keys_its_inputs_and_what_was_read() {
+        let files = logged(|config| config, &[3, 1]);
+        assert_eq!(files[0].len(), 4);
+        let row = &files[0][2];
+        assert_eq!(
+            (row.model.as_str(), row.version, &row.keys["id"], &row.inputs["x"]),
+            ("scaled", 7, &"r3".into(), &3.0.into())
+        );
+        assert_eq!(row.features["x"], EncodedFeature::Numbers(vec![1.224_744_9]));
+        assert!(!row.inputs.contains_key("id"));
+    }
+
+    #[test]
+    fn a_share_of_the_requests_is_logged() {
+        let files = logged(|config| FeatureLogConfig { rate: 0.25, ..config }, &[1; 100]);
+        assert_eq!(files[0].len(), 25);
+    }
+
+    #[test]
+    fn full_files_move_up_and_the_oldest_goes() {
+        let files = logged(|config| FeatureLogConfig { file_bytes_max: 1000, files_max: 2, ..config }, &[1; 40]);
+        assert_eq!(files.len(), 3);
+        assert!(
+            files.iter().all(|rows| (1..=6).contains(&rows.len())),
+            "{:?}",
+            files.iter().map(Vec::len).collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn rows_beyond_the_queue_are_dropped() {
+        let files = logged(|config| FeatureLogConfig { queue_rows_max: 5, ..config }, &[6, 5]);
+        assert_eq!(files[0].len(), 5);
+    }
+
+    #[test]
+    fn a_log_goes_on_where_it_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.jsonl");
+        for _ in 0..2 {
+            let log = FeatureLog::open(FeatureLogConfig::new(&path)).unwrap();
+            version().predict_logged(&rows(2), Some(&log)).unwrap();
+            log.finish();
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 4);
+    }
+
+    #[test]
+    fn settings_and_files_that_cannot_be_are_refused() {
+        let open = |config: FeatureLogConfig| {
+            FeatureLog::open(config).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert!(open(FeatureLogConfig { rate: 0.0, ..FeatureLogConfig::new("x") }).contains("above 0 and up to 1"));
+        assert!(open(FeatureLogConfig { rate: f64::NAN, ..FeatureLogConfig::new("x") }).contains("above 0"));
+        assert!(
+            open(FeatureLogConfig::new("/nowhere/log.jsonl"))
+                .contains("cannot write the feature log `/nowhere/log.jsonl`")
+        );
+    }
+}
