@@ -4,7 +4,7 @@ use arrow::record_batch::RecordBatch;
 use trainyard_features::profile::{Profile, Profiler, ProfilerConfig, Refiner};
 
 use crate::gather::{Gather, Gathered, gather};
-use crate::{Result, Source};
+use crate::{Error, Result, Source};
 
 /// How to profile.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +57,7 @@ pub fn profile(source: &Source, how: &Profiling, progress: &dyn Fn(u64)) -> Resu
     let wanted = if how.exact { profiler.refiners() } else { Vec::new() };
     let refine = |refiner: Refiner| {
         let source = source.select(&refiner.columns())?;
-        Ok(gather(&source, how.threads, &refiner, &mut count)?.state)
+        Ok::<_, Error>(gather(&source, how.threads, &refiner, &mut count)?.state)
     };
     let refiners = wanted.into_iter().map(refine).collect::<Result<Vec<_>>>()?;
     Ok((profiler.finish(&refiners), skipped))
@@ -87,7 +87,7 @@ impl Gather for Refiner {
 mod tests {
     use super::*;
     use crate::testing::people;
-    use crate::{Error, Format, SinkFormat, SourceConfig};
+    use crate::{Format, SinkFormat, SourceConfig};
 
     fn of(config: &SourceConfig, threads: usize) -> Result<Profile> {
         let label = Some("rich".to_owned());

@@ -170,7 +170,7 @@ fn key_of_row(row: &ServedRow, keys: &[String]) -> Option<String> {
 
 /// The key of each row of a batch; `None` where a part of it is missing.
 fn keys_of_batch(batch: &RecordBatch, keys: &[String]) -> Result<Vec<Option<String>>> {
-    let columns = keys.iter().map(|key| Ok(batch.column(batch.schema_ref().index_of(key)?)));
+    let columns = keys.iter().map(|key| Ok::<_, Error>(batch.column(batch.schema_ref().index_of(key)?)));
     let columns = columns.collect::<Result<Vec<_>>>()?;
     let key = |row: usize| {
         let parts = columns.iter().map(|array| text(array, row)).collect::<Option<Vec<_>>>()?;

@@ -61,12 +61,16 @@ fn widen(config: &mut SourceConfig, source: &Source, error: Error) -> Result<(St
     let evidence = format!("`{text}` at {place} of `{}`", path.display());
     let kind = if found == ColumnType::Text { AnomalyKind::InvalidUtf8 } else { AnomalyKind::TypeMismatch };
     let anomaly = kind.of(Some(column), in_words(found), evidence);
-    match found {
+    let wider = match found {
+        ColumnType::Int if text.parse::<f64>().is_ok() => Some(ColumnType::Float),
+        ColumnType::Text => None,
+        _ => Some(ColumnType::Text),
+    };
+    match wider {
+        Some(wider) => config.types.extend([(column.clone(), wider)]),
         // There is nothing wider than text.
-        ColumnType::Text if config.on_error == OnError::Skip => return Err(error),
-        ColumnType::Text => config.on_error = OnError::Skip,
-        ColumnType::Int if text.parse::<f64>().is_ok() => drop(config.types.insert(column.clone(), ColumnType::Float)),
-        _ => drop(config.types.insert(column.clone(), ColumnType::Text)),
+        None if config.on_error == OnError::Skip => return Err(error),
+        None => config.on_error = OnError::Skip,
     }
     Ok((column.clone(), anomaly))
 }

@@ -32,6 +32,6 @@ pub(crate) fn notices(train: &Source, eval: &Source, label: &str, threads: usize
 
 fn bytes(source: &Source) -> Result<u64> {
     let sizes =
-        source.files().iter().map(|path| Ok(std::fs::metadata(path).map_err(Error::io("look at", path))?.len()));
+        source.files().iter().map(|path| Ok::<_, Error>(std::fs::metadata(path).map_err(Error::io("look at", path))?.len()));
     sizes.sum()
 }
