@@ -33,8 +33,8 @@ impl Gather for Collector {
         Ok(self.update(batch)?)
     }
 
-    fn merge(&mut self, other: Self) {
-        self.merge(other);
+    fn merge(&mut self, other: Self) -> Result<()> {
+        Ok(self.merge(other)?)
     }
 }
 

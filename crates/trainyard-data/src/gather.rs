@@ -15,7 +15,7 @@ pub(crate) trait Gather: Clone + Send + Sync {
     fn update(&mut self, batch: &RecordBatch) -> Result<()>;
 
     /// Adds the rows that another has seen.
-    fn merge(&mut self, other: Self);
+    fn merge(&mut self, other: Self) -> Result<()>;
 }
 
 /// What a pass has found.
@@ -78,9 +78,8 @@ fn collect<T: Gather>(scan: &Mutex<Scan>, mut state: T, counter: &Sender<u64>) -
 }
 
 fn merge<T: Gather>(states: Vec<T>) -> Result<T> {
-    let merged = states.into_iter().reduce(|mut all, one| {
-        all.merge(one);
-        all
-    });
-    merged.ok_or_else(|| internal("a pass ran on no thread"))
+    let mut states = states.into_iter();
+    let mut merged = states.next().ok_or_else(|| internal("a pass ran on no thread"))?;
+    states.try_for_each(|state| merged.merge(state))?;
+    Ok(merged)
 }

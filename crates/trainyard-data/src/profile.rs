@@ -68,8 +68,9 @@ impl Gather for Profiler {
         Ok(self.update(batch)?)
     }
 
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, other: Self) -> Result<()> {
         Profiler::merge(self, &other);
+        Ok(())
     }
 }
 
@@ -78,8 +79,9 @@ impl Gather for Refiner {
         Ok(self.update(batch)?)
     }
 
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, other: Self) -> Result<()> {
         Refiner::merge(self, &other);
+        Ok(())
     }
 }
 

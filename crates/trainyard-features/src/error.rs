@@ -35,6 +35,12 @@ pub enum Error {
         /// What is wrong and how to fix it.
         problem: String,
     },
+    /// A [`Round`](crate::Round) or [`Collector`](crate::Collector) as bytes that is damaged, or not one of this round and program.
+    #[error("cannot take in a part of fitting: {problem}")]
+    Exchange {
+        /// What is wrong and how to fix it.
+        problem: String,
+    },
     /// A `features.json` that is damaged or not one of ours.
     #[error("cannot read the fitted features: {problem}")]
     Artifact {
@@ -68,6 +74,14 @@ impl Error {
 
     pub(crate) fn column(column: &str, problem: impl Into<String>) -> Self {
         Self::Column { column: column.to_string(), problem: problem.into() }
+    }
+
+    pub(crate) fn fit(problem: impl Into<String>) -> Self {
+        Self::Fit { problem: problem.into() }
+    }
+
+    pub(crate) fn exchange(problem: impl Into<String>) -> Self {
+        Self::Exchange { problem: problem.into() }
     }
 
     pub(crate) fn artifact(problem: impl Into<String>) -> Self {

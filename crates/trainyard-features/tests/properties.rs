@@ -4,9 +4,9 @@
 mod common;
 
 use arrow::record_batch::RecordBatch;
-use common::{Row, batch, fit, rows};
+use common::{Row, batch, features, fit, rows};
 use proptest::prelude::*;
-use trainyard_features::{Batch, FittedFeatures, Result};
+use trainyard_features::{Batch, FittedFeatures, Result, Round};
 use trainyard_graph::Ragged;
 
 /// The first two rows have different labels, so that there is something to learn.
@@ -63,6 +63,22 @@ fn one_by_one(fitted: &FittedFeatures, rows: &RecordBatch, transform: Transform)
     whole
 }
 
+/// Fits on partitions, each a list of batches that a process of its own looks at, which gets the round and sends what it found.
+fn fit_apart(partitions: &[Vec<RecordBatch>]) -> FittedFeatures {
+    let mut fitting = features().fit();
+    while let Some(round) = fitting.round().cloned() {
+        let sent = round.to_bytes().unwrap();
+        let mut merged = round.collector();
+        for batches in partitions {
+            let mut collector = Round::from_bytes(&sent).unwrap().collector();
+            batches.iter().for_each(|batch| collector.update(batch).unwrap());
+            merged.merge(round.read(&collector.to_bytes().unwrap()).unwrap()).unwrap();
+        }
+        fitting.absorb(merged).unwrap();
+    }
+    fitting.finish().unwrap()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -83,6 +99,7 @@ proptest! {
         let parts = fit(&partitions, reversed);
         prop_assert_eq!(parts.to_json(), whole.to_json());
         prop_assert_eq!(parts.fingerprint(), whole.fingerprint());
+        prop_assert_eq!(fit_apart(&partitions).to_json(), whole.to_json());
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! How often each value occurs.
 
+use super::wire::{Reader, Wire, Writer};
 use crate::column::{Column, texts};
 use crate::hash::{Map, Token, farm_fingerprint64, fingerprint_cat64};
+use crate::op::Checked;
 use arrow::array::Array;
 use serde::{Deserialize, Serialize};
 use trainyard_graph::Ragged;
@@ -68,6 +70,10 @@ impl From<Stored> for Counts {
         texts.iter().for_each(|(text, count)| counts.add_text(text, *count));
         counts
     }
+}
+
+impl ValueKind {
+    const ALL: [Self; 5] = [Self::Float, Self::Int, Self::Bool, Self::Id, Self::Text];
 }
 
 impl Counts {
@@ -257,6 +263,38 @@ impl Counts {
         self.numbers.retain(|&number, _| keeps(level, number_hash(number)));
         self.texts.retain(|text, _| keeps(level, farm_fingerprint64(text.as_bytes())));
         self.bytes = self.len() * VALUE_BYTES + self.texts.keys().map(|text| text.len()).sum::<usize>();
+    }
+}
+
+impl Wire for Counts {
+    fn write(&self, out: &mut Writer) {
+        let kind = ValueKind::ALL.iter().position(|kind| *kind == self.kind);
+        out.number(kind.unwrap_or_default() as u64);
+        out.number(u64::from(self.level));
+        out.number(self.numbers.len() as u64);
+        for (&number, &count) in &self.numbers {
+            out.word(number);
+            out.number(count);
+        }
+        out.number(self.texts.len() as u64);
+        for (text, &count) in &self.texts {
+            out.text(text);
+            out.number(count);
+        }
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {
+        let (kind, level) = (from.number()?, from.number()?);
+        let kind_of = |kind: u64| ValueKind::ALL.get(usize::try_from(kind).ok()?).copied();
+        self.kind = kind_of(kind).ok_or_else(|| format!("there is no kind of values {kind}"))?;
+        self.level = u32::try_from(level).ok().filter(|level| *level < 64).ok_or("a sample is of no level")?;
+        for _ in 0..from.len(9)? {
+            self.add_number(from.word()?, from.count()?);
+        }
+        for _ in 0..from.len(2)? {
+            self.add_text(from.text()?, from.count()?);
+        }
+        Ok(())
     }
 }
 

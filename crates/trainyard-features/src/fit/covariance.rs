@@ -1,6 +1,8 @@
 //! How numbers vary together.
 
 use serde::{Deserialize, Serialize};
+use super::wire::{Reader, Wire, Writer};
+use crate::op::Checked;
 use trainyard_graph::ExactSum;
 
 /// Sums and sums of products of the numbers of rows; rows with a missing or infinite number are left out.
@@ -70,6 +72,21 @@ impl Covariance {
             }
         }
         matrix
+    }
+}
+
+impl Wire for Covariance {
+    fn write(&self, out: &mut Writer) {
+        out.number(self.count);
+        self.sums.iter().chain(&self.products).for_each(|sum| out.sum(sum));
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {
+        self.count = from.count()?;
+        for sum in self.sums.iter_mut().chain(&mut self.products) {
+            *sum = from.sum()?;
+        }
+        Ok(())
     }
 }
 

@@ -1,19 +1,18 @@
 //! Rounds of scans.
 
+use super::collector::Collector;
 use super::joint::{Joint, JointNeeds};
 use super::quantiles::Refinement;
+use super::round::{Goal, Goals, Known, Round};
+use super::state::State;
 use super::survey::{Findings, Needs, Survey};
 use crate::artifact::Document;
-use crate::column::Column;
 use crate::fitted::FittedFeatures;
-use crate::label::Label;
-use crate::op::{Args, Checked, Constants, Kernel};
-use crate::pipeline::{Made, Pass, Pipeline};
+use crate::op::{Checked, Constants};
 use crate::plan::{Plan, Source};
 use crate::schema::Schema;
 use crate::statistics::ColumnStatistics;
 use crate::{Error, Result};
-use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 
 /// Features being fitted.
@@ -27,13 +26,11 @@ use std::sync::Arc;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Fitting {
-    plan: Plan,
-    constants: Vec<Option<Constants>>,
-    kernels: Vec<Option<Arc<Kernel>>>,
+    plan: Arc<Plan>,
+    known: Known,
     targets: Vec<Target>,
     joints: Vec<JointTarget>,
-    label: Option<Label>,
-    round: Option<Arc<Round>>,
+    round: Option<Round>,
 }
 
 /// A column or feature about which something must be found out.
@@ -59,11 +56,11 @@ impl Target {
         }
     }
 
-    /// The state that the next scan fills; `None` when there is nothing left to find.
-    fn next_state(&self) -> Option<State> {
+    /// What the next scan looks for; `None` when there is nothing left to find.
+    fn next_goal(&self) -> Option<Goal> {
         match &self.progress {
-            Progress::Unseen => Some(State::Survey(Box::new(Survey::new(&self.needs)))),
-            Progress::Surveyed(_, bins) => Some(State::Refinement(Refinement::new(bins.clone()))),
+            Progress::Unseen => Some(Goal::Survey),
+            Progress::Surveyed(_, bins) => Some(Goal::Refinement(bins.clone())),
             Progress::Done(..) => None,
         }
     }
@@ -90,138 +87,13 @@ struct JointTarget {
     found: Option<Joint>,
 }
 
-/// What a scan does: computes columns and features, and fills a state from some of them.
-#[derive(Debug)]
-struct Round {
-    pipeline: Pipeline,
-    /// By target looked at: the slot that holds its values, its place among all targets, and an empty state.
-    looks: Vec<Look>,
-    /// The same by feature whose inputs are looked at together.
-    joint_looks: Vec<JointLook>,
-    /// The label and its slot, when one of these asks for it.
-    label: Option<(Label, usize)>,
-}
-
-#[derive(Debug)]
-struct Look {
-    slot: usize,
-    target: usize,
-    state: State,
-}
-
-#[derive(Debug)]
-struct JointLook {
-    slots: Vec<usize>,
-    target: usize,
-    feature: String,
-    joint: Joint,
-}
-
-impl Round {
-    /// The round that fills these states, each of a target.
-    fn new(fitting: &Fitting, open: Vec<(usize, State)>, joint: Vec<usize>) -> Result<Self> {
-        let (plan, targets) = (&fitting.plan, joint.iter().map(|&target| &fitting.joints[target]));
-        let reads_label = targets.clone().any(|target| target.needs.reads_label());
-        let mut wanted: Vec<Source> = open.iter().map(|(target, _)| fitting.targets[*target].source).collect();
-        wanted.extend(targets.clone().flat_map(|target| &plan.nodes[target.node].sources));
-        wanted.extend(reads_label.then_some(Source::Column(plan.n_inputs)));
-        let (pipeline, slots) = Pipeline::new(plan, &fitting.kernels, &wanted, reads_label)?;
-        let (label, mut slots) = (fitting.label.clone().zip(slots.last().copied()), slots.into_iter());
-        let looks = open.into_iter().zip(&mut slots).map(|((target, state), slot)| Look { slot, target, state });
-        let looks = looks.collect();
-        let joint_look = |target: usize| {
-            let JointTarget { node, needs, .. } = fitting.joints[target];
-            let slots = slots.by_ref().take(plan.nodes[node].sources.len()).collect();
-            JointLook { slots, target, feature: plan.nodes[node].name.clone(), joint: Joint::new(needs) }
-        };
-        let joint_looks = joint.into_iter().map(joint_look).collect();
-        Ok(Self { pipeline, looks, joint_looks, label: label.filter(|_| reads_label) })
-    }
-}
-
-impl JointLook {
-    fn update(&self, joint: &mut Joint, made: &Made, labels: &[f32], rows: usize) -> Result<()> {
-        let args = Args { columns: &made.columns, inputs: &self.slots, rows, row_hashes: &made.row_hashes };
-        joint.update(args, labels).map_err(|problem| Error::feature(&self.feature, problem))
-    }
-}
-
-/// What a scan has found about one target.
-#[derive(Debug, Clone)]
-enum State {
-    Survey(Box<Survey>),
-    Refinement(Refinement),
-}
-
-impl State {
-    fn update(&mut self, column: &Column) {
-        match self {
-            Self::Survey(survey) => survey.update(column),
-            Self::Refinement(refinement) => {
-                if let Some(values) = column.as_f32() {
-                    refinement.update(&values);
-                }
-            }
-        }
-    }
-
-    fn merge(&mut self, other: &Self) {
-        match (self, other) {
-            (Self::Survey(mine), Self::Survey(theirs)) => mine.merge(theirs),
-            (Self::Refinement(mine), Self::Refinement(theirs)) => mine.merge(theirs),
-            _ => {}
-        }
-    }
-}
-
-/// What one partition of the rows has shown in one round.
-#[derive(Debug, Clone)]
-pub struct Collector {
-    round: Option<Arc<Round>>,
-    rows: u64,
-    states: Vec<State>,
-    joints: Vec<Joint>,
-}
-
-impl Collector {
-    /// Adds rows.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Column`] when a column is absent or of another type; [`Error::Feature`] when a feature cannot take a value.
-    pub fn update(&mut self, batch: &RecordBatch) -> Result<()> {
-        if let Some(round) = &self.round {
-            let made = round.pipeline.run(batch, Pass::Training)?;
-            for (state, look) in self.states.iter_mut().zip(&round.looks) {
-                state.update(&made.columns[look.slot]);
-            }
-            let labels = round.label.as_ref().map(|(label, slot)| label.encode(&made.columns[*slot]));
-            let labels = labels.transpose()?.unwrap_or_default();
-            for (joint, look) in self.joints.iter_mut().zip(&round.joint_looks) {
-                look.update(joint, &made, &labels, batch.num_rows())?;
-            }
-        }
-        self.rows += batch.num_rows() as u64;
-        Ok(())
-    }
-
-    /// Adds the rows that another collector of the same round has seen.
-    pub fn merge(&mut self, other: Self) {
-        self.states.iter_mut().zip(&other.states).for_each(|(mine, theirs)| mine.merge(theirs));
-        self.joints.iter_mut().zip(&other.joints).for_each(|(mine, theirs)| mine.merge(theirs));
-        self.rows += other.rows;
-    }
-}
-
 impl Fitting {
     pub(crate) fn new(plan: Plan) -> Result<Self> {
         let target = |(source, needs)| Target { source, needs, progress: Progress::Unseen };
         let targets = plan.needs().into_iter().map(target).collect();
         let joint = |(node, needs)| JointTarget { node, needs, found: None };
         let joints = plan.joint_needs().into_iter().map(joint).collect();
-        let n = plan.nodes.len();
-        let (constants, kernels) = (vec![None; n], vec![None; n]);
-        let mut fitting = Self { plan, constants, kernels, targets, joints, label: None, round: None };
+        let mut fitting = Self { known: Known::new(&plan), plan: Arc::new(plan), targets, joints, round: None };
         fitting.advance()?;
         Ok(fitting)
     }
@@ -231,21 +103,19 @@ impl Fitting {
         self.round.is_none()
     }
 
+    /// The scan that is to be made next; `None` when finished.
+    pub fn round(&self) -> Option<&Round> {
+        self.round.as_ref()
+    }
+
     /// The names of the raw columns that this round reads; empty when finished.
     pub fn columns(&self) -> Vec<&str> {
-        self.round.iter().flat_map(|round| round.pipeline.columns()).collect()
+        self.round().map(Round::columns).unwrap_or_default()
     }
 
     /// An empty collector, for one partition of this round. When fitting is finished it collects nothing.
     pub fn collector(&self) -> Collector {
-        let looks = self.round.iter().flat_map(|round| &round.looks);
-        let joints = self.round.iter().flat_map(|round| &round.joint_looks);
-        Collector {
-            round: self.round.clone(),
-            rows: 0,
-            states: looks.map(|look| look.state.clone()).collect(),
-            joints: joints.map(|look| look.joint.clone()).collect(),
-        }
+        Collector::new(self.round.clone())
     }
 
     /// Ends the round with what all of its partitions have shown together.
@@ -255,18 +125,13 @@ impl Fitting {
     /// [`Error::Fit`] when there were no rows or the collector is of another round; [`Error::Column`] when the label cannot
     /// be learnt: it is missing in some rows, or always the same; [`Error::Feature`] when a feature cannot be fitted.
     pub fn absorb(&mut self, collector: Collector) -> Result<()> {
-        let fit_error = |problem: &str| Error::Fit { problem: problem.to_string() };
-        let same = |round: &Arc<Round>| collector.round.as_ref().is_some_and(|other| Arc::ptr_eq(round, other));
-        let Some(round) = self.round.clone().filter(same) else {
-            return Err(fit_error("the collector is of another round; make a new one for each round"));
-        };
-        if collector.rows == 0 {
-            return Err(fit_error("the training data has no rows"));
-        }
-        for (look, state) in round.looks.iter().zip(collector.states) {
+        let round = self.round.clone();
+        let round = round.ok_or_else(|| Error::fit("no further round is needed; call `finish`"))?;
+        let (states, joints) = collector.into_parts(&round)?;
+        for (look, state) in round.looks().iter().zip(states) {
             self.targets[look.target].absorb(state)?;
         }
-        for (look, joint) in round.joint_looks.iter().zip(collector.joints) {
+        for (look, joint) in round.joint_looks().iter().zip(joints) {
             self.joints[look.target].found = Some(joint);
         }
         self.advance()
@@ -279,7 +144,7 @@ impl Fitting {
     /// [`Error::Fit`] when a round is still to be done.
     pub fn finish(self) -> Result<FittedFeatures> {
         if !self.finished() {
-            return Err(Error::Fit { problem: "a further scan of the training data is needed".to_string() });
+            return Err(Error::fit("a further scan of the training data is needed"));
         }
         let mut statistics = Vec::with_capacity(self.plan.columns.len());
         for (i, field) in self.plan.columns.iter().enumerate() {
@@ -289,12 +154,13 @@ impl Fitting {
         }
         let label_statistics = statistics.split_off(self.plan.n_inputs).pop();
         let names = self.plan.nodes.iter().map(|node| node.name.clone());
-        let fitted = names.zip(self.constants.into_iter().flatten()).filter(|(_, constants)| !constants.is_empty());
+        let constants = self.known.constants.into_iter().flatten().map(Arc::unwrap_or_clone);
+        let fitted = names.zip(constants).filter(|(_, constants)| !constants.is_empty());
         let document = Document {
             inputs: Schema { fields: self.plan.inputs().to_vec() },
             features: self.plan.specs.clone(),
             fitted: fitted.collect(),
-            label: self.label,
+            label: self.known.label,
             weight: self.plan.weight.clone(),
             statistics,
             label_statistics,
@@ -305,14 +171,14 @@ impl Fitting {
 
     /// Fits what has become ready and plans the next round.
     fn advance(&mut self) -> Result<()> {
-        if let (None, Some(spec)) = (&self.label, &self.plan.label) {
+        if let (None, Some(spec)) = (&self.known.label, &self.plan.label) {
             let place = self.plan.n_inputs;
             let findings = self.findings(Source::Column(place));
-            self.label =
+            self.known.label =
                 findings.map(|findings| spec.fit(self.plan.columns[place].column_type, &findings)).transpose()?;
         }
         for node in 0..self.plan.nodes.len() {
-            if self.kernels[node].is_none() {
+            if self.known.kernels[node].is_none() {
                 self.fit_node(node)?;
             }
         }
@@ -322,30 +188,29 @@ impl Fitting {
 
     /// Fits a feature if all that it needs is known.
     fn fit_node(&mut self, index: usize) -> Result<()> {
-        let node = &self.plan.nodes[index];
+        let plan = self.plan.clone();
+        let node = &plan.nodes[index];
         let operation = node.op.operation();
-        if !node.sources.iter().all(|&source| self.is_ready(source)) {
+        if !node.sources.iter().all(|&source| self.known.is_ready(source)) {
             return Ok(());
         }
         let constants = if let Some(target) = self.joints.iter().find(|target| target.node == index) {
             let Some(joint) = &target.found else { return Ok(()) };
-            operation.fit_joint(joint, &self.plan.inputs_of(index, &self.kernels)?)
+            operation.fit_joint(joint, &self.plan.inputs_of(index, &self.known.kernels)?).map(Arc::new)
         } else if operation.needs().is_empty() {
-            Ok(Constants::default())
+            Ok(Arc::default())
         } else {
             let Some(constants) = self.fit_constants(index) else { return Ok(()) };
             constants
         };
         let constants = constants.map_err(|problem| Error::feature(&node.name, problem))?;
-        self.kernels[index] = Some(Arc::new(self.plan.build(index, &constants, &self.kernels)?));
-        self.constants[index] = Some(constants);
-        Ok(())
+        self.known.fit(&self.plan, index, constants)
     }
 
     /// The constants of a feature, or of all that are fitted as one with it; `None` when something is not known yet.
-    fn fit_constants(&self, index: usize) -> Option<Checked<Constants>> {
+    fn fit_constants(&self, index: usize) -> Option<Checked<Arc<Constants>>> {
         let together = self.plan.fitted_together(index);
-        if let Some(constants) = together.iter().find_map(|&i| self.constants[i].clone()) {
+        if let Some(constants) = together.iter().find_map(|&i| self.known.constants[i].clone()) {
             return Some(Ok(constants));
         }
         let mut sources: Vec<Source> = Vec::new();
@@ -358,37 +223,30 @@ impl Fitting {
         let operation = self.plan.nodes[index].op.operation();
         match findings.as_slice() {
             [] => None,
-            [one] => Some(operation.fit(one)),
+            [one] => Some(operation.fit(one).map(Arc::new)),
             [first, rest @ ..] => {
                 let mut survey = first.survey.clone();
                 rest.iter().for_each(|findings| survey.merge(findings.survey));
-                Some(operation.fit(&Findings { survey: &survey, refinement: None }))
+                Some(operation.fit(&Findings { survey: &survey, refinement: None }).map(Arc::new))
             }
         }
     }
 
-    fn next_round(&self) -> Result<Option<Arc<Round>>> {
-        let ready = self.targets.iter().enumerate().filter(|(_, target)| self.is_ready(target.source));
-        let open: Vec<(usize, State)> = ready.filter_map(|(i, target)| Some((i, target.next_state()?))).collect();
+    fn next_round(&self) -> Result<Option<Round>> {
+        let ready = self.targets.iter().enumerate().filter(|(_, target)| self.known.is_ready(target.source));
+        let single: Vec<(usize, Goal)> = ready.filter_map(|(i, target)| Some((i, target.next_goal()?))).collect();
         let joint: Vec<usize> = (0..self.joints.len()).filter(|&i| self.is_joint_open(&self.joints[i])).collect();
-        if open.is_empty() && joint.is_empty() {
+        if single.is_empty() && joint.is_empty() {
             return Ok(None);
         }
-        Ok(Some(Arc::new(Round::new(self, open, joint)?)))
+        Round::new(self.plan.clone(), self.known.clone(), Goals { single, joint }).map(Some)
     }
 
     /// Whether a feature is to be looked at whose inputs are ready.
     fn is_joint_open(&self, target: &JointTarget) -> bool {
         let mut sources = self.plan.nodes[target.node].sources.iter();
-        let label_is_ready = self.label.is_some() || !target.needs.reads_label();
-        target.found.is_none() && label_is_ready && sources.all(|&source| self.is_ready(source))
-    }
-
-    fn is_ready(&self, source: Source) -> bool {
-        match source {
-            Source::Column(_) => true,
-            Source::Feature(i) => self.kernels[i].is_some(),
-        }
+        let label_is_ready = self.known.label.is_some() || !target.needs.reads_label();
+        target.found.is_none() && label_is_ready && sources.all(|&source| self.known.is_ready(source))
     }
 
     fn findings(&self, source: Source) -> Option<Findings<'_>> {

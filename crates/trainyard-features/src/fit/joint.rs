@@ -3,6 +3,7 @@
 use super::covariance::Covariance;
 use super::label_means::LabelMeans;
 use super::moments::Moments;
+use super::wire::{Reader, Wire, Writer};
 use crate::hash::Map;
 use crate::op::{Args, Checked};
 
@@ -72,6 +73,38 @@ impl Joint {
             }
             (Self::LabelById(mine), Self::LabelById(theirs)) => mine.merge(theirs),
             _ => {}
+        }
+    }
+}
+
+impl Wire for Joint {
+    fn write(&self, out: &mut Writer) {
+        match self {
+            Self::Covariance(covariance) => covariance.write(out),
+            Self::MomentsById(moments) => {
+                out.number(moments.len() as u64);
+                for (&id, moments) in moments {
+                    out.number(id);
+                    moments.write(out);
+                }
+            }
+            Self::LabelById(means) => means.write(out),
+        }
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {
+        match self {
+            Self::Covariance(covariance) => covariance.read(from),
+            Self::MomentsById(moments) => {
+                for _ in 0..from.len(1)? {
+                    let id = from.number()?;
+                    let mut of_id = Moments::default();
+                    of_id.read(from)?;
+                    moments.insert(id, of_id);
+                }
+                Ok(())
+            }
+            Self::LabelById(means) => means.read(from),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The mean of the label by category.
 
+use super::wire::{Reader, Wire, Writer};
 use crate::hash::Map;
+use crate::op::Checked;
 use trainyard_graph::{ExactSum, Ragged};
 
 /// Count and sum of the label by id and fold; a row counts for each of its ids, and once for all rows.
@@ -82,6 +84,40 @@ impl LabelMeans {
             (if weight > 0.0 { (sum + smoothing * prior) / weight } else { prior }) as f32
         };
         (0..n_ids).map(mean).chain([prior as f32]).collect()
+    }
+}
+
+impl Wire for LabelMeans {
+    fn write(&self, out: &mut Writer) {
+        self.all.iter().for_each(|total| total.write(out));
+        out.number(self.by_id.len() as u64);
+        for (&id, totals) in &self.by_id {
+            out.number(id);
+            totals.iter().for_each(|total| total.write(out));
+        }
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {
+        self.all.iter_mut().try_for_each(|total| total.read(from))?;
+        for _ in 0..from.len(self.all.len())? {
+            let id = from.number()?;
+            let mut totals = vec![Total::default(); self.all.len()];
+            totals.iter_mut().try_for_each(|total| total.read(from))?;
+            self.by_id.insert(id, totals);
+        }
+        Ok(())
+    }
+}
+
+impl Wire for Total {
+    fn write(&self, out: &mut Writer) {
+        out.number(self.count);
+        out.sum(&self.sum);
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {
+        *self = Self { count: from.count()?, sum: from.sum()? };
+        Ok(())
     }
 }
 

@@ -1,6 +1,8 @@
 //! Mean, deviation, smallest and largest.
 
 use serde::{Deserialize, Serialize};
+use super::wire::{Reader, Wire, Writer};
+use crate::op::Checked;
 use trainyard_graph::ExactSum;
 
 /// Numbers that are looked at together; their copies stay in the nearest cache.
@@ -90,6 +92,19 @@ mod bits {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         u64::deserialize(deserializer).map(f64::from_bits)
+impl Wire for Moments {
+    fn write(&self, out: &mut Writer) {
+        out.number(self.count);
+        out.float(self.min);
+        out.float(self.max);
+        out.sum(&self.sum);
+        out.sum(&self.squares);
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {
+        let (count, min, max) = (from.count()?, from.float()?, from.float()?);
+        *self = Self { count, min, max, sum: from.sum()?, squares: from.sum()? };
+        Ok(())
     }
 }
 

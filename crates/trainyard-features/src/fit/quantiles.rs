@@ -5,6 +5,8 @@
 //! t-digest or KLL sketch? Their results depend on the order in which partitions merge, and two fits would differ.
 
 use serde::{Deserialize, Serialize};
+use super::wire::{Reader, Wire, Writer};
+use crate::op::Checked;
 
 /// A number of which a given share of all numbers is no larger.
 ///
@@ -220,6 +222,28 @@ impl Histogram {
     }
 }
 
+impl Wire for Histogram {
+    fn write(&self, out: &mut Writer) {
+        out.number(self.bins().count() as u64);
+        for (bin, count, (low, high)) in self.bins() {
+            [bin, low, high].into_iter().for_each(|half| out.bytes.extend(half.to_le_bytes()));
+            out.number(count);
+        }
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {
+        for _ in 0..from.len(7)? {
+            let (bin, range) = (from.half()?, (from.half()?, from.half()?));
+            let count = from.count()?;
+            if count == 0 || range.0 > range.1 {
+                return Err(format!("bin {bin} holds nothing"));
+            }
+            self.add(bin, count, range);
+        }
+        Ok(())
+    }
+}
+
 /// Second scan: numbers of a few bins by the lower half of their key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Vec<RefinedBin>", into = "Vec<RefinedBin>")]
@@ -302,6 +326,30 @@ impl Refinement {
         pages
             .flat_map(|(high, page)| page.iter().enumerate().map(move |(j, &count)| ((high << 8 | j) as u16, count)))
             .filter(|(_, count)| *count > 0)
+    }
+}
+
+impl Wire for Refinement {
+    fn write(&self, out: &mut Writer) {
+        for bin in 0..self.bins.len() {
+            let counts: Vec<(u16, u64)> = self.lows(bin).collect();
+            out.number(counts.len() as u64);
+            for (low, count) in counts {
+                out.bytes.extend(low.to_le_bytes());
+                out.number(count);
+            }
+        }
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {
+        for pages in &mut self.pages {
+            for _ in 0..from.len(3)? {
+                let (low, count) = (from.half()?, from.count()?);
+                let page = pages[usize::from(low >> 8)].get_or_insert_with(|| Box::new([0; 256]));
+                page[usize::from(low & 255)] += count;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use super::counts::Counts;
 use super::moments::Moments;
 use super::quantiles::{Histogram, Quantile, Refinement};
+use super::wire::{Reader, Wire, Writer};
 use crate::column::{Column, texts};
 use crate::op::{Checked, Kind};
 use arrow::array::Array;
@@ -132,6 +133,24 @@ impl Survey {
     /// The bins that a second scan must look into.
     pub fn unresolved(&self, quantiles: &[Quantile]) -> Vec<u16> {
         self.histogram.as_ref().map(|histogram| histogram.unresolved(quantiles)).unwrap_or_default()
+    }
+}
+
+impl Wire for Survey {
+    fn write(&self, out: &mut Writer) {
+        out.number(self.present);
+        out.number(self.missing);
+        self.moments.iter().for_each(|moments| moments.write(out));
+        self.histogram.iter().for_each(|histogram| histogram.write(out));
+        self.counts.iter().chain(&self.documents).for_each(|counts| counts.write(out));
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {
+        self.present = from.count()?;
+        self.missing = from.count()?;
+        self.moments.iter_mut().try_for_each(|moments| moments.read(from))?;
+        self.histogram.iter_mut().try_for_each(|histogram| histogram.read(from))?;
+        self.counts.iter_mut().chain(&mut self.documents).try_for_each(|counts| counts.read(from))
     }
 }
 

@@ -88,6 +88,15 @@ impl Plan {
         &self.columns[..self.n_inputs]
     }
 
+    /// The columns of features, label and weight: with the specs they make the same plan.
+    pub fn schema(&self) -> Schema {
+        let mut fields = self.columns.clone();
+        let is_other = |weight: &&Field| fields.iter().all(|field| field.name != weight.name);
+        let weight = self.weight.as_ref().filter(is_other).cloned();
+        fields.extend(weight);
+        Schema { fields }
+    }
+
     /// What fitting must find out about each column and feature that some operation, the label or the statistics ask about.
     pub fn needs(&self) -> Vec<(Source, Needs)> {
         let column = |(i, field): (usize, &Field)| (Source::Column(i), Needs::statistics(field.column_type.into()));

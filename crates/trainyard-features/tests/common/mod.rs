@@ -290,7 +290,7 @@ pub fn fit(partitions: &[Vec<RecordBatch>], reversed: bool) -> FittedFeatures {
             collectors.reverse();
         }
         let merged = collectors.into_iter().reduce(|mut merged, collector| {
-            merged.merge(collector);
+            merged.merge(collector).unwrap();
             merged
         });
         fitting.absorb(merged.unwrap()).unwrap();

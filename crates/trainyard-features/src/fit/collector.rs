@@ -1,0 +1,151 @@
+//! What one part of the rows has shown.
+
+use super::joint::Joint;
+use super::round::{JointLook, Round};
+use super::state::State;
+use super::wire::{Reader, Wire, Writer};
+use crate::op::{Args, Checked};
+use crate::pipeline::{Made, Pass};
+use crate::{Error, Result};
+use arrow::record_batch::RecordBatch;
+use sha2::{Digest, Sha256};
+
+/// The first bytes of [`Collector::to_bytes`], the last of them its version.
+const MAGIC: &[u8; 8] = b"TYPART\x00\x01";
+
+/// Length of a SHA-256.
+const HASH: usize = 32;
+
+/// What one partition of the rows has shown in one round.
+#[derive(Debug, Clone)]
+pub struct Collector {
+    round: Option<Round>,
+    rows: u64,
+    states: Vec<State>,
+    joints: Vec<Joint>,
+}
+
+impl Collector {
+    /// Nothing seen yet in a round; without one it collects nothing.
+    pub(super) fn new(round: Option<Round>) -> Self {
+        let states = round.as_ref().map(Round::states).unwrap_or_default();
+        let joints = round.as_ref().map(Round::joints).unwrap_or_default();
+        Self { round, rows: 0, states, joints }
+    }
+
+    /// Adds rows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Column`] when a column is absent or of another type; [`Error::Feature`] when a feature cannot take a value.
+    pub fn update(&mut self, batch: &RecordBatch) -> Result<()> {
+        if let Some(round) = &self.round {
+            let made = round.pipeline().run(batch, Pass::Training)?;
+            for (state, look) in self.states.iter_mut().zip(round.looks()) {
+                state.update(&made.columns[look.slot]);
+            }
+            let labels = round.label().map(|(label, slot)| label.encode(&made.columns[slot]));
+            let labels = labels.transpose()?.unwrap_or_default();
+            for (joint, look) in self.joints.iter_mut().zip(round.joint_looks()) {
+                look.update(joint, &made, &labels, batch.num_rows())?;
+            }
+        }
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    /// Adds the rows that another collector of the same round has seen.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fit`] when it is of another round.
+    pub fn merge(&mut self, other: Self) -> Result<()> {
+        match (&self.round, &other.round) {
+            (None, None) => {}
+            (Some(mine), Some(theirs)) if mine.is_same(theirs)? => {}
+            _ => return Err(Error::fit("the collectors are of different rounds; merge those of one round only")),
+        }
+        self.states.iter_mut().zip(&other.states).for_each(|(mine, theirs)| mine.merge(theirs));
+        self.joints.iter_mut().zip(&other.joints).for_each(|(mine, theirs)| mine.merge(theirs));
+        self.rows += other.rows;
+        Ok(())
+    }
+
+    /// Rows seen.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// What was found, for [`Round::read`] of another process.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Exchange`] when fitting was finished, so that there is nothing to send.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let round = self.round.as_ref().ok_or_else(|| Error::exchange("the collector is of no round"))?;
+        let mut out = Writer { bytes: MAGIC.to_vec() };
+        out.bytes.extend(round.fingerprint()?);
+        out.number(self.rows);
+        self.states.iter().for_each(|state| state.write(&mut out));
+        self.joints.iter().for_each(|joint| joint.write(&mut out));
+        let hash = Sha256::digest(&out.bytes);
+        out.bytes.extend(hash);
+        Ok(out.bytes)
+    }
+
+    pub(super) fn from_bytes(round: &Round, bytes: &[u8]) -> Result<Self> {
+        let content = checked(bytes, round.fingerprint()?).map_err(Error::exchange)?;
+        let mut collector = Self::new(Some(round.clone()));
+        collector.fill(content).map_err(|problem| Error::exchange(format!("a collector is damaged: {problem}")))?;
+        Ok(collector)
+    }
+
+    fn fill(&mut self, content: &[u8]) -> Checked<()> {
+        let mut from = Reader::new(content);
+        self.rows = from.count()?;
+        self.states.iter_mut().try_for_each(|state| state.read(&mut from))?;
+        self.joints.iter_mut().try_for_each(|joint| joint.read(&mut from))?;
+        from.finish()
+    }
+
+    /// The parts, for the round to take in, if there are rows and it is this round's.
+    pub(super) fn into_parts(self, round: &Round) -> Result<(Vec<State>, Vec<Joint>)> {
+        match &self.round {
+            Some(other) if round.is_same(other)? => {}
+            _ => return Err(Error::fit("the collector is of another round; make a new one for each round")),
+        }
+        if self.rows == 0 {
+            return Err(Error::fit("the training data has no rows"));
+        }
+        Ok((self.states, self.joints))
+    }
+}
+
+/// The bytes between the header and the hash, if these are right.
+fn checked(bytes: &[u8], fingerprint: [u8; HASH]) -> Checked<&[u8]> {
+    let split = bytes.split_first_chunk::<{ MAGIC.len() }>().and_then(|(magic, rest)| {
+        let (round, rest) = rest.split_first_chunk::<HASH>()?;
+        let (content, hash) = rest.split_last_chunk::<HASH>()?;
+        Some((magic, round, content, hash))
+    });
+    let Some((magic, round, content, hash)) = split else {
+        return Err(format!("a collector is cut off: it has only {} bytes", bytes.len()));
+    };
+    if magic != MAGIC {
+        return Err("it is not a collector of this version; use the same program everywhere".to_string());
+    }
+    if *hash != <[u8; HASH]>::from(Sha256::digest(&bytes[..bytes.len() - HASH])) {
+        return Err("the bytes of a collector are damaged: their hash is another; send them again".to_string());
+    }
+    if *round != fingerprint {
+        return Err("the bytes of a collector are of another round; make new ones for each round".to_string());
+    }
+    Ok(content)
+}
+
+impl JointLook {
+    fn update(&self, joint: &mut Joint, made: &Made, labels: &[f32], rows: usize) -> Result<()> {
+        let args = Args { columns: &made.columns, inputs: &self.slots, rows, row_hashes: &made.row_hashes };
+        joint.update(args, labels).map_err(|problem| Error::feature(&self.feature, problem))
+    }
+}

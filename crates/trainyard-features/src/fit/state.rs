@@ -1,0 +1,55 @@
+//! What a scan fills for one column or feature.
+
+use super::quantiles::Refinement;
+use super::survey::Survey;
+use super::wire::{Reader, Wire, Writer};
+use crate::column::Column;
+use crate::op::Checked;
+
+/// What a scan has found about one target.
+#[derive(Debug, Clone)]
+pub(super) enum State {
+    /// The first scan.
+    Survey(Box<Survey>),
+    /// The second.
+    Refinement(Refinement),
+}
+
+impl State {
+    /// Adds rows.
+    pub fn update(&mut self, column: &Column) {
+        match self {
+            Self::Survey(survey) => survey.update(column),
+            Self::Refinement(refinement) => {
+                if let Some(values) = column.as_f32() {
+                    refinement.update(&values);
+                }
+            }
+        }
+    }
+
+    /// Adds the rows that another of the same kind has seen.
+    pub fn merge(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Survey(mine), Self::Survey(theirs)) => mine.merge(theirs),
+            (Self::Refinement(mine), Self::Refinement(theirs)) => mine.merge(theirs),
+            _ => {}
+        }
+    }
+}
+
+impl Wire for State {
+    fn write(&self, out: &mut Writer) {
+        match self {
+            Self::Survey(survey) => survey.write(out),
+            Self::Refinement(refinement) => refinement.write(out),
+        }
+    }
+
+    fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {
+        match self {
+            Self::Survey(survey) => survey.read(from),
+            Self::Refinement(refinement) => refinement.read(from),
+        }
+    }
+}
