@@ -1,9 +1,10 @@
 //! What can go wrong between a file and a batch.
 
+use datafusion::parquet::errors::ParquetError;
 use std::fmt;
-use std::path::PathBuf;
-
 use trainyard_features::ColumnType;
+
+use crate::source::{Location, ObjectUrl};
 
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -15,6 +16,10 @@ pub enum Place {
     Line(u64),
     /// A row of a file that has no lines, counted from 1.
     Row(u64),
+    /// A record of a file of records, counted from 1.
+    Record(u64),
+    /// A batch of rows of an Arrow file, counted from 1.
+    Batch(u64),
 }
 
 impl fmt::Display for Place {
@@ -22,6 +27,8 @@ impl fmt::Display for Place {
         match self {
             Place::Line(number) => write!(f, "line {number}"),
             Place::Row(number) => write!(f, "row {number}"),
+            Place::Record(number) => write!(f, "record {number}"),
+            Place::Batch(number) => write!(f, "batch {number}"),
         }
     }
 }
@@ -31,14 +38,26 @@ impl fmt::Display for Place {
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused.
-    #[error("cannot {action} `{}`: {source}", path.display())]
+    #[error("cannot {action} `{path}`: {source}")]
     Io {
         /// What was tried: "open", "read".
         action: &'static str,
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// The operating system's reason.
         source: std::io::Error,
+    },
+    /// An object store, or the way to it, refused.
+    #[error("cannot {action} `{url}`: {source}{hint}")]
+    Store {
+        /// What was tried: "list", "read".
+        action: &'static str,
+        /// The object, or the folder of objects.
+        url: Box<ObjectUrl>,
+        /// The store's reason.
+        source: Box<object_store::Error>,
+        /// How to mend it, or nothing.
+        hint: &'static str,
     },
     /// A path, directory or pattern of the configuration gives no file.
     #[error("`{path}` {problem}; correct `path` in `[data]`")]
@@ -57,22 +76,21 @@ pub enum Error {
         problem: String,
     },
     /// The first bytes of a file are not those of its format.
-    #[error("`{}` {problem}", path.display())]
+    #[error("`{path}` {problem}")]
     NotText {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// What it is instead and how to fix it.
         problem: String,
     },
     /// A file without the line that names its columns.
     #[error(
-        "`{}` is empty, a line of column names was expected; remove the file, or set `header = false` and \
-         `columns`",
-        path.display()
+        "`{path}` is empty, a line of column names was expected; remove the file, or set `header = false` and \
+         `columns`"
     )]
     EmptyFile {
         /// The file.
-        path: PathBuf,
+        path: Location,
     },
     /// No row in any file.
     #[error("there are no rows to read in {files} ({skipped} were skipped)")]
@@ -83,10 +101,10 @@ pub enum Error {
         skipped: u64,
     },
     /// A column that is needed is not in the data.
-    #[error("`{}` has no column `{column}`{suggestion} (columns: {columns})", path.display())]
+    #[error("`{path}` has no column `{column}`{suggestion} (columns: {columns})")]
     MissingColumn {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// The column that is needed.
         column: String,
         /// The columns that are there, shortened.
@@ -96,35 +114,50 @@ pub enum Error {
     },
     /// Two columns have one name.
     #[error(
-        "`{}` names column `{column}` twice; rename one, or set `header = false` and give \
-         `columns`",
-        path.display()
+        "`{path}` names column `{column}` twice; rename one, or set `header = false` and give \
+         `columns`"
     )]
     DuplicateColumn {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// The name.
         column: String,
     },
     /// A column of a type that no feature reads.
     #[error(
-        "column `{column}` of `{}` has the type `{data_type}`, which is none of numbers, text, booleans, \
-         dates and times; convert it",
-        path.display()
+        "column `{column}` of `{path}` has the type `{data_type}`, which is none of numbers, text, booleans, \
+         dates and times; convert it"
     )]
     UnsupportedType {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// The column.
         column: String,
         /// Arrow's name of the type.
         data_type: String,
     },
+    /// A column is of different types in two files.
+    #[error(
+        "column `{column}` is {first_type} in `{first}`, but {other_type} in `{path}`; set its type in `types`, or read the \
+         files apart"
+    )]
+    MixedTypes {
+        /// The column.
+        column: String,
+        /// The first file.
+        first: Location,
+        /// The type there.
+        first_type: &'static str,
+        /// The other file.
+        path: Location,
+        /// The type there.
+        other_type: &'static str,
+    },
     /// A row with more or fewer fields than there are columns.
-    #[error("{place} of `{}` has {found} fields, expected {expected}{hint}", path.display())]
+    #[error("{place} of `{path}` has {found} fields, expected {expected}{hint}")]
     Ragged {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// The row.
         place: Place,
         /// Fields in the row.
@@ -134,11 +167,31 @@ pub enum Error {
         /// How to fix it.
         hint: String,
     },
+    /// A record that is whole, but not what its format asks for.
+    #[error("{place} of `{path}` {problem}; correct it, or set `on_error = \"skip\"` to leave such rows out")]
+    Record {
+        /// The file.
+        path: Location,
+        /// The record.
+        place: Place,
+        /// What is wrong with it.
+        problem: Box<str>,
+    },
+    /// A file that is not whole, so that nothing behind the place can be read.
+    #[error("{place} of `{path}` {problem}")]
+    DamagedFile {
+        /// The file.
+        path: Location,
+        /// Where it breaks.
+        place: Place,
+        /// What does not fit.
+        problem: String,
+    },
     /// A value that is not of its column's type.
-    #[error("{place} of `{}`, column `{column}`: `{text}` is not {expected}; {hint}", path.display())]
+    #[error("{place} of `{path}`, column `{column}`: `{text}` is not {expected}; {hint}")]
     Value {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// The row.
         place: Place,
         /// The column.
@@ -152,13 +205,12 @@ pub enum Error {
     },
     /// A field or a line so long that the file cannot be what it is taken for.
     #[error(
-        "line {line} of `{}` has {what}; is a quote never closed, or is this not a CSV file? (`quotes = \
-         false` reads quotes as text)",
-        path.display()
+        "line {line} of `{path}` has {what}; is a quote never closed, or is this not a CSV file? (`quotes = \
+         false` reads quotes as text)"
     )]
     TooLong {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// Where the row starts.
         line: u64,
         /// What is too long, and the limit.
@@ -166,33 +218,31 @@ pub enum Error {
     },
     /// A quote that is open at the end of the file.
     #[error(
-        "the row at line {line} of `{}` opens a quote that is never closed; close it, or set `quotes = \
-         false` when quotes are plain text",
-        path.display()
+        "the row at line {line} of `{path}` opens a quote that is never closed; close it, or set `quotes = \
+         false` when quotes are plain text"
     )]
     OpenQuote {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// Where the row starts.
         line: u64,
     },
     /// A cache that is not whole.
-    #[error("the cache `{}` is damaged: {problem}; delete it, and it will be built again", path.display())]
+    #[error("the cache `{path}` is damaged: {problem}; delete it, and it will be built again")]
     DamagedCache {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// What does not fit.
         problem: String,
     },
     /// A cache that other features wrote.
     #[error(
-        "the cache `{}` was written for other features (fingerprint {found}, expected {expected}); delete \
-         it, and it will be built again",
-        path.display()
+        "the cache `{path}` was written for other features (fingerprint {found}, expected {expected}); delete \
+         it, and it will be built again"
     )]
     StaleCache {
         /// The file.
-        path: PathBuf,
+        path: Location,
         /// The fingerprint in the file.
         found: String,
         /// The fingerprint asked for.
@@ -211,13 +261,15 @@ pub enum Error {
     /// Features could not be fitted or applied.
     #[error(transparent)]
     Features(#[from] trainyard_features::Error),
-    /// DataFusion failed on a file.
-    #[error("cannot read `{}`: {source}", path.display())]
-    DataFusion {
+    /// A Parquet file that is not whole, or none at all.
+    #[error("cannot read {}`{path}`: {source}; is the file whole?", of_group(*group))]
+    Parquet {
         /// The file.
-        path: PathBuf,
-        /// DataFusion's error.
-        source: Box<datafusion::error::DataFusionError>,
+        path: Location,
+        /// The row group, counted from 0; none for what holds for the file.
+        group: Option<usize>,
+        /// What does not fit.
+        source: Box<ParquetError>,
     },
     /// Arrow failed.
     #[error(transparent)]
@@ -232,15 +284,36 @@ pub enum Error {
 
 impl Error {
     /// Makes an `Io` error of an operating system's error.
-    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
+    pub(crate) fn io(action: &'static str, path: impl Into<Location>) -> impl FnOnce(std::io::Error) -> Error {
         let path = path.into();
         move |source| Error::Io { action, path, source }
     }
 
+    /// Makes a `Store` error of a store's error.
+    pub(crate) fn store(action: &'static str, url: ObjectUrl) -> impl FnOnce(object_store::Error) -> Error {
+        move |source| Error::Store { action, url: Box::new(url), hint: hint(&source), source: Box::new(source) }
+    }
+
     /// Whether the error is about one row, so that `on_error = "skip"` may pass over it.
     pub(crate) fn concerns_one_row(&self) -> bool {
-        matches!(self, Error::Ragged { .. } | Error::Value { .. })
+        matches!(self, Error::Ragged { .. } | Error::Value { .. } | Error::Record { .. })
     }
+}
+
+/// What helps against a store's error.
+fn hint(error: &object_store::Error) -> &'static str {
+    use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
+    match error {
+        NotFound { .. } => "; correct `path` in `[data]`",
+        PermissionDenied { .. } | Unauthenticated { .. } => {
+            "; set the credentials that may read it in the environment (`AWS_..`, `GOOGLE_..` or `AZURE_..`)"
+        }
+        _ => "",
+    }
+}
+
+fn of_group(group: Option<usize>) -> String {
+    group.map_or(String::new(), |group| format!("row group {} of ", group + 1))
 }
 
 /// A type in words, as in "expected a whole number".

@@ -63,5 +63,5 @@ pub use loader::{Loader, LoaderConfig, LoaderState};
 pub use profile::{Profiling, profile};
 pub use sink::{Sink, SinkFormat};
 pub use skew::{Skew, SkewExample, compare_served};
-pub use source::{Format, OnError, PathSpec, Scan, Source, SourceConfig};
+pub use source::{Format, Location, ObjectUrl, OnError, PathSpec, Scan, Source, SourceConfig};
 pub use validation::{Validated, profile_against};

@@ -58,7 +58,7 @@ pub fn profile_against(
 fn widen(config: &mut SourceConfig, source: &Source, error: Error) -> Result<(String, Anomaly)> {
     let Error::Value { path, place, column, text, .. } = &error else { return Err(error) };
     let Some(found) = source.schema().get(column).map(|field| field.column_type) else { return Err(error) };
-    let evidence = format!("`{text}` at {place} of `{}`", path.display());
+    let evidence = format!("`{text}` at {place} of `{path}`");
     let kind = if found == ColumnType::Text { AnomalyKind::InvalidUtf8 } else { AnomalyKind::TypeMismatch };
     let anomaly = kind.of(Some(column), in_words(found), evidence);
     let wider = match found {

@@ -13,7 +13,7 @@ const SHARED: f64 = 0.01;
 /// Notices on the rows of a run: columns that predict the label alone, columns that name rows, rows that are learnt from and
 /// judged by. None when the files are so large that looking would take long.
 pub(crate) fn notices(train: &Source, eval: &Source, label: &str, threads: usize) -> Result<Vec<String>> {
-    if bytes(train)? + bytes(eval)? > BYTES {
+    if train.total_bytes()? + eval.total_bytes()? > BYTES {
         return Ok(Vec::new());
     }
     let config = ProfilerConfig { label: Some(label.to_owned()), rows: true };
@@ -28,10 +28,4 @@ pub(crate) fn notices(train: &Source, eval: &Source, label: &str, threads: usize
         )
     });
     Ok(hints(&train).into_iter().map(|hint| hint.text).chain(shared).collect())
-}
-
-fn bytes(source: &Source) -> Result<u64> {
-    let sizes =
-        source.files().iter().map(|path| Ok::<_, Error>(std::fs::metadata(path).map_err(Error::io("look at", path))?.len()));
-    sizes.sum()
 }

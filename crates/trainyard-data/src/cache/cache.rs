@@ -87,7 +87,7 @@ impl Cache {
         let index = read_index(&file, path)?;
         if index.fingerprint != fingerprint {
             let (found, expected) = (index.fingerprint, fingerprint.to_owned());
-            return Err(Error::StaleCache { path: path.to_owned(), found, expected });
+            return Err(Error::StaleCache { path: path.into(), found, expected });
         }
         let decoder = FileDecoder::new(Arc::new(index.layout.schema(Default::default())), MetadataVersion::V5);
         Ok(Cache { path: path.to_owned(), file, index, decoder })
@@ -197,7 +197,7 @@ impl Cache {
     }
 
     fn damaged<T>(&self, problem: String) -> Result<T> {
-        Err(Error::DamagedCache { path: self.path.clone(), problem })
+        Err(Error::DamagedCache { path: (&self.path).into(), problem })
     }
 
     /// Writes these batches as blocks.
@@ -218,7 +218,7 @@ impl Cache {
 
 /// Finds the index in the footer: `.. footer, its length in 4 bytes, "ARROW1"`.
 fn read_index(file: &File, path: &Path) -> Result<Index> {
-    let damaged = |problem: String| Error::DamagedCache { path: path.to_owned(), problem };
+    let damaged = |problem: String| Error::DamagedCache { path: path.into(), problem };
     let read = |offset, length: u64| {
         let mut bytes = vec![0; length as usize];
         file.read_exact_at(&mut bytes, offset).map_err(Error::io("read", path)).map(|()| bytes)

@@ -16,10 +16,12 @@ pub enum SinkFormat {
     JsonLines,
     /// Apache Parquet, compressed with Snappy.
     Parquet,
+    /// TFRecord of `tf.train.Example`. A missing value is a feature without one, a truth value 0 or 1, and a number has 32 bits.
+    TfRecord,
 }
 
 impl SinkFormat {
-    const ALL: [SinkFormat; 3] = [SinkFormat::Csv, SinkFormat::JsonLines, SinkFormat::Parquet];
+    const ALL: [SinkFormat; 4] = [SinkFormat::Csv, SinkFormat::JsonLines, SinkFormat::Parquet, SinkFormat::TfRecord];
 
     /// The extensions that name the format.
     pub fn extensions(self) -> &'static [&'static str] {
@@ -27,6 +29,7 @@ impl SinkFormat {
             SinkFormat::Csv => &["csv"],
             SinkFormat::JsonLines => &["jsonl", "ndjson"],
             SinkFormat::Parquet => &["parquet"],
+            SinkFormat::TfRecord => &["tfrecord"],
         }
     }
 
@@ -63,8 +66,7 @@ mod tests {
     fn an_unknown_extension_is_told_the_known_ones() {
         for name in ["a.xls", "a", ".csv"] {
             let error = SinkFormat::of_path(Path::new(name)).unwrap_err().to_string();
-            let expected =
-                "cannot be told from its name; end the name in one of `.csv`, `.jsonl`, `.ndjson`, `.parquet`";
+            let expected = "cannot be told from its name; end the name in one of `.csv`, `.jsonl`, `.ndjson`, `.parquet`, `.tfrecord`";
             assert_eq!(error, format!("`format` of `{name}` {expected}"));
         }
     }

@@ -1,6 +1,6 @@
 //! Where answers go: Arrow batches to files.
 //!
-//! A [`Sink`] writes batches one after the other as CSV, JSON lines or Parquet, and holds no more of them than Parquet needs
+//! A [`Sink`] writes batches one after the other as CSV, JSON lines, Parquet or TFRecord, and holds no more of them than Parquet needs
 //! for a row group. Each format is an [`Encoder`] of its own; names and places of files are in `target.rs`.
 
 mod csv;
@@ -10,6 +10,7 @@ mod parquet;
 #[expect(clippy::module_inception, reason = "a file carries the name of its type")]
 mod sink;
 mod target;
+mod tfrecord;
 
 pub use format::SinkFormat;
 pub use sink::Sink;

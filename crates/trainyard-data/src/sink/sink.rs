@@ -11,6 +11,7 @@ use super::csv::Csv;
 use super::json_lines::JsonLines;
 use super::parquet::Parquet;
 use super::target::Target;
+use super::tfrecord::TfRecord;
 use super::{Encoder, Output, SinkFormat};
 use crate::{Error, Result};
 
@@ -102,6 +103,7 @@ impl Sink {
             SinkFormat::Csv => Csv::new(output, &schema).map(|csv| Box::new(csv) as _),
             SinkFormat::JsonLines => Ok(Box::new(JsonLines::new(output))),
             SinkFormat::Parquet => Parquet::new(output, &schema).map(|parquet| Box::new(parquet) as _),
+            SinkFormat::TfRecord => Ok(Box::new(TfRecord::new(output))),
         };
         let encoder = encoder.map_err(Error::io("write", &target.name))?;
         Ok(Sink { target, encoder, schema })
@@ -124,7 +126,7 @@ fn check_types(path: &Path, schema: &Schema) -> Result<()> {
     match schema.fields().iter().find(|field| !is_supported(field.data_type())) {
         None => Ok(()),
         Some(field) => Err(Error::UnsupportedType {
-            path: path.to_owned(),
+            path: path.into(),
             column: field.name().clone(),
             data_type: field.data_type().to_string(),
         }),
@@ -191,6 +193,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_as_tfrecord_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("answers.tfrecord");
+        write(&path, &answers()).unwrap();
+        let config = SourceConfig { path: path.as_path().into(), ..SourceConfig::default() };
+        let source = Source::open(&config, &[("score", Some(Float)), ("id", Some(Int)), ("text", Some(Text))]).unwrap();
+        let row = |score: &str, id: &str, text: &str| format!("{score}|{id}|{text}");
+        let rows = crate::testing::rows(&source).unwrap();
+        assert_eq!(rows[..2], [row("0.10000000149011612", "9223372036854775807", "a,b"), row("", "-1", "say \"hi\"")]);
+        assert_eq!((rows.len(), rows[3].as_str()), (6, "0.0|0|two\nlines, é"));
+    }
+
+    #[test]
     fn what_is_written_as_parquet_is_read_back() {
         check_read_back("answers.parquet");
     }
@@ -238,7 +253,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_full_disk_is_an_error_that_names_the_file() {
-        for format in [SinkFormat::Csv, SinkFormat::JsonLines, SinkFormat::Parquet] {
+        for format in [SinkFormat::Csv, SinkFormat::JsonLines, SinkFormat::Parquet, SinkFormat::TfRecord] {
             check_error(write_as(Path::new("/dev/full"), format), "cannot write `/dev/full`: No space left");
         }
     }

@@ -1,10 +1,12 @@
 //! `[data]` of a spec.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use trainyard_features::ColumnType;
 
+use super::location::Location;
 use crate::{Error, Result};
 
 /// Which files hold the rows, and how they are written.
@@ -18,8 +20,9 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SourceConfig {
-    /// A file, a directory, a pattern such as `data/**/*.csv`, or a list of these. Files of a directory or a pattern are
-    /// read in the order of their names; a file that comes up twice is read once.
+    /// A file, a directory, a pattern such as `data/**/*.csv`, or a list of these, on this machine or in a store: `s3://`,
+    /// `gs://`, `az://`, `http://`. Files of a directory or a pattern are read in the order of their names; a file that comes
+    /// up twice is read once.
     pub path: PathSpec,
     /// What the files are; by default their names tell.
     pub format: Option<Format>,
@@ -61,7 +64,7 @@ impl Default for SourceConfig {
 impl SourceConfig {
     /// Refuses settings that contradict each other or that no file can have.
     pub(super) fn check(&self) -> Result<()> {
-        if !self.header && self.columns.is_empty() && self.format != Some(Format::Parquet) {
+        if !self.header && self.columns.is_empty() && matches!(self.format, None | Some(Format::Csv)) {
             return config("columns", "is empty and `header` is false; name the columns of the file");
         }
         if self.header && !self.columns.is_empty() {
@@ -104,14 +107,29 @@ impl PathSpec {
     }
 }
 
+impl PathSpec {
+    /// The same with relative paths counted from `base`. URLs stay.
+    #[must_use]
+    pub fn from_folder(&self, base: &Path) -> PathSpec {
+        let join = |path: &String| match Location::is_url(path) {
+            true => path.clone(),
+            false => base.join(path).to_string_lossy().into_owned(),
+        };
+        match self {
+            PathSpec::One(path) => PathSpec::One(join(path)),
+            PathSpec::Many(paths) => PathSpec::Many(paths.iter().map(join).collect()),
+        }
+    }
+}
+
 impl From<&str> for PathSpec {
     fn from(path: &str) -> Self {
         PathSpec::One(path.to_owned())
     }
 }
 
-impl From<&std::path::Path> for PathSpec {
-    fn from(path: &std::path::Path) -> Self {
+impl From<&Path> for PathSpec {
+    fn from(path: &Path) -> Self {
         PathSpec::One(path.to_string_lossy().into_owned())
     }
 }
@@ -128,23 +146,58 @@ impl std::fmt::Display for PathSpec {
 pub enum Format {
     /// Text with delimiters; RFC 4180 and its usual deviations.
     Csv,
+    /// A JSON object per line.
+    #[serde(rename = "jsonl")]
+    JsonLines,
     /// Apache Parquet.
     Parquet,
+    /// Apache Arrow IPC, as a file or as a stream.
+    Arrow,
+    /// TFRecord of `tf.train.Example`.
+    TfRecord,
 }
 
 impl Format {
+    /// All formats.
+    pub(super) const ALL: [Format; 5] =
+        [Format::Csv, Format::JsonLines, Format::Parquet, Format::Arrow, Format::TfRecord];
+
     /// The extensions by which files are recognised.
     pub(super) fn extensions(self) -> &'static [&'static str] {
         match self {
             Format::Csv => &["csv", "tsv", "tab", "txt", "data"],
+            Format::JsonLines => &["jsonl", "ndjson", "json"],
             Format::Parquet => &["parquet", "pq"],
+            Format::Arrow => &["arrow", "arrows", "feather"],
+            Format::TfRecord => &["tfrecord", "tfrecords"],
         }
     }
 
-    /// The format that a file's extension tells.
-    pub(super) fn of_extension(extension: &str) -> Option<Format> {
-        let extension = extension.to_ascii_lowercase();
-        [Format::Csv, Format::Parquet].into_iter().find(|format| format.extensions().contains(&extension.as_str()))
+    /// The name of the format in a spec.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Csv => "csv",
+            Format::JsonLines => "jsonl",
+            Format::Parquet => "parquet",
+            Format::Arrow => "arrow",
+            Format::TfRecord => "tfrecord",
+        }
+    }
+
+    /// The names of all formats, for messages.
+    pub(super) fn names() -> String {
+        Self::ALL.map(|format| format!("\"{}\"", format.name())).join(", ")
+    }
+
+    /// Whether the file may be packed as a whole; the others pack their columns.
+    pub(super) fn may_be_packed(self) -> bool {
+        !matches!(self, Format::Parquet | Format::Arrow)
+    }
+
+    /// The format that a file's name tells.
+    pub(super) fn of(file: &Location) -> Option<Format> {
+        let extension = file.extension()?;
+        Self::ALL.into_iter().find(|format| format.extensions().contains(&extension.as_str()))
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Builder};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Builder, ListBuilder, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use trainyard_features::ColumnType;
 
 use super::csv::{Column, Rules};
-use super::plan::arrow_type;
 use crate::Result;
 
 /// A raw column, and the rows whose values could not be converted, which are missing in it.
@@ -32,9 +31,31 @@ pub(super) fn column_type(data_type: &DataType) -> Result<Option<ColumnType>, St
         DataType::Dictionary(_, values) => return column_type(values),
         data_type if data_type.is_integer() => ColumnType::Int,
         data_type if is_fraction(data_type) => ColumnType::Float,
-        data_type if data_type.is_string() || is_time(data_type) => ColumnType::Text,
+        data_type if data_type.is_string() || is_bytes(data_type) || is_time(data_type) => ColumnType::Text,
         data_type => return Err(data_type.to_string()),
     }))
+}
+
+/// The raw type of a column, and whether it holds lists of texts or whole numbers, which become texts.
+///
+/// # Errors
+///
+/// The name of a type that has no raw type.
+pub(super) fn raw_type(data_type: &DataType) -> Result<(Option<ColumnType>, bool), String> {
+    use DataType::{FixedSizeList, LargeList, List};
+    match data_type {
+        List(item) | LargeList(item) | FixedSizeList(item, _) => match column_type(item.data_type()) {
+            Ok(None | Some(ColumnType::Int | ColumnType::Text)) => Ok((Some(ColumnType::Text), true)),
+            _ => Err(data_type.to_string()),
+        },
+        data_type => Ok((column_type(data_type)?, false)),
+    }
+}
+
+/// Old writers left out the mark that bytes are text.
+fn is_bytes(data_type: &DataType) -> bool {
+    use DataType::{Binary, BinaryView, FixedSizeBinary, LargeBinary};
+    matches!(data_type, Binary | BinaryView | FixedSizeBinary(_) | LargeBinary)
 }
 
 fn is_fraction(data_type: &DataType) -> bool {
@@ -49,21 +70,21 @@ fn is_time(data_type: &DataType) -> bool {
 /// Converts a column. What is not exact is bad: 2.5 is no whole number, and 2⁶³ none of 64 bits.
 ///
 /// Texts follow the rules of CSV, and so does whatever has no conversion of its own, by way of text.
-pub(super) fn convert(array: &ArrayRef, to: ColumnType, rules: &Rules) -> Result<Converted> {
+pub(super) fn convert(array: &ArrayRef, to: &DataType, rules: &Rules) -> Result<Converted> {
     let from = array.data_type();
+    let is_truth = *from == DataType::Boolean;
     match to {
-        ColumnType::Int if is_fraction(from) => whole_numbers(array),
-        ColumnType::Int if from.is_integer() || *from == DataType::Boolean => checked_cast(array, to),
-        ColumnType::Float if from.is_integer() || is_fraction(from) || *from == DataType::Boolean => {
-            checked_cast(array, to)
-        }
-        ColumnType::Bool if *from == DataType::Boolean => checked_cast(array, to),
+        DataType::List(_) => lists(array, to),
+        DataType::Int64 if is_fraction(from) => whole_numbers(array),
+        DataType::Int64 if from.is_integer() || is_truth => checked_cast(array, to),
+        DataType::Float64 if from.is_integer() || is_fraction(from) || is_truth => checked_cast(array, to),
+        DataType::Boolean if is_truth => checked_cast(array, to),
         _ => by_way_of_text(array, to, rules),
     }
 }
 
-fn checked_cast(array: &ArrayRef, to: ColumnType) -> Result<Converted> {
-    let converted = cast(array, &arrow_type(to))?;
+fn checked_cast(array: &ArrayRef, to: &DataType) -> Result<Converted> {
+    let converted = cast(array, to)?;
     let is_bad = |&row: &usize| converted.is_null(row) && array.is_valid(row);
     let bad = if converted.null_count() == array.null_count() {
         Vec::new()
@@ -90,27 +111,61 @@ fn whole_numbers(array: &ArrayRef) -> Result<Converted> {
     Ok(Converted { array: Arc::new(builder.finish()), bad })
 }
 
-fn by_way_of_text(array: &ArrayRef, to: ColumnType, rules: &Rules) -> Result<Converted> {
-    let texts = cast(array, &DataType::Utf8)?;
-    let mut column = Column::new(to, texts.len());
+fn by_way_of_text(array: &ArrayRef, to: &DataType, rules: &Rules) -> Result<Converted> {
+    let mut column = Column::new(scalar_type(to), array.len());
     let mut bad = Vec::new();
-    for (row, text) in texts.as_string::<i32>().iter().enumerate() {
-        if !column.push(text.unwrap_or_default().as_bytes(), rules) {
+    let mut push = |row: usize, text: Option<&[u8]>| {
+        if !column.push(text.unwrap_or_default(), rules) {
             bad.push(row);
         }
+    };
+    if is_bytes(array.data_type()) {
+        let bytes = cast(array, &DataType::LargeBinary)?;
+        bytes.as_binary::<i64>().iter().enumerate().for_each(|(row, bytes)| push(row, bytes));
+    } else {
+        let texts = cast(array, &DataType::LargeUtf8)?;
+        texts.as_string::<i64>().iter().enumerate().for_each(|(row, text)| push(row, text.map(str::as_bytes)));
     }
     Ok(Converted { array: column.finish(), bad })
+}
+
+fn scalar_type(data_type: &DataType) -> ColumnType {
+    match data_type {
+        DataType::Float64 => ColumnType::Float,
+        DataType::Int64 => ColumnType::Int,
+        DataType::Boolean => ColumnType::Bool,
+        _ => ColumnType::Text,
+    }
+}
+
+/// Lists of texts. One value is a list of it. What is no text in UTF-8 makes its row bad.
+fn lists(array: &ArrayRef, to: &DataType) -> Result<Converted> {
+    let is_list = matches!(array.data_type(), DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..));
+    let lists = if is_list {
+        cast(array, to)?
+    } else {
+        let texts = cast(array, &DataType::Utf8)?;
+        let mut builder = ListBuilder::new(StringBuilder::new());
+        texts.as_string::<i32>().iter().for_each(|text| builder.append_option(text.map(|text| [Some(text)])));
+        Arc::new(builder.finish())
+    };
+    let bad = (0..array.len()).filter(|&row| array.is_valid(row) && lists.is_null(row)).collect();
+    Ok(Converted { array: lists, bad })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{BooleanArray, Date32Array, Float64Array, Int32Array, StringArray, UInt64Array};
+    use crate::source::columns::{arrow_type, list_type};
+    use arrow::array::{
+        BinaryArray, BooleanArray, Date32Array, Float64Array, Int32Array, ListArray, StringArray, UInt64Array,
+    };
+    use arrow::datatypes::{Int32Type, TimeUnit};
 
     #[track_caller]
     fn check(array: impl Array + 'static, to: ColumnType, expected: &[Option<&str>], bad: &[usize]) {
         let rules = Rules { trim: false, missing: vec!["?".into()] };
-        let converted = convert(&(Arc::new(array) as ArrayRef), to, &rules).unwrap();
+        let converted = convert(&(Arc::new(array) as ArrayRef), &arrow_type(to), &rules).unwrap();
         assert_eq!(converted.array.data_type(), &arrow_type(to));
         let texts = cast(&converted.array, &DataType::Utf8).unwrap();
         assert_eq!(texts.as_string::<i32>().iter().collect::<Vec<_>>(), expected);
@@ -151,8 +206,33 @@ mod tests {
     #[test]
     fn types_without_values_and_without_use() {
         assert_eq!(column_type(&DataType::Null), Ok(None));
-        assert_eq!(column_type(&DataType::Binary), Err("Binary".to_owned()));
+        assert_eq!(column_type(&DataType::Duration(TimeUnit::Second)), Err("Duration(s)".to_owned()));
         let dictionary = DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8));
         assert_eq!(column_type(&dictionary), Ok(Some(ColumnType::Text)));
+    }
+    #[test]
+    fn bytes_are_text_if_they_can_be() {
+        let bytes = BinaryArray::from(vec![Some(&b"a"[..]), Some(b"\xff"), None, Some(b"?")]);
+        check(bytes, ColumnType::Text, &[Some("a"), None, None, None], &[1]);
+        check(BinaryArray::from(vec![&b" 7"[..]]), ColumnType::Int, &[Some("7")], &[]);
+    }
+
+    #[track_caller]
+    fn check_lists(array: impl Array + 'static, expected: &[Option<&[&str]>]) {
+        let rules = Rules { trim: false, missing: Vec::new() };
+        let Converted { array, bad } = convert(&(Arc::new(array) as ArrayRef), &list_type(), &rules).unwrap();
+        let mut builder = ListBuilder::new(StringBuilder::new());
+        expected.iter().for_each(|row| builder.append_option(row.map(|row| row.iter().map(|text| Some(*text)))));
+        assert_eq!((array.as_list::<i32>(), bad), (&builder.finish(), vec![]));
+    }
+
+    #[test]
+    fn lists_hold_texts() {
+        let ints =
+            ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), Some(-2)]), None, Some(vec![])]);
+        check_lists(ints, &[Some(&["1", "-2"]), None, Some(&[])]);
+        check_lists(StringArray::from(vec![Some("a"), None]), &[Some(&["a"]), None]);
+        let floats = DataType::new_list(DataType::Float64, true);
+        assert!(raw_type(&floats).is_err());
     }
 }

@@ -1,146 +1,84 @@
-//! From paths, directories and patterns to files.
+//! The files of a source.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use super::config::{Format, SourceConfig, config};
-use crate::{Error, Result};
+use super::expand::{Wanted, expand};
+use super::location::{Input, Location, Stat, Stores};
+use crate::Result;
 
-/// The files of a source, and what they are.
-#[derive(Debug, Clone, PartialEq)]
+/// The files of a source, what they are, and the stores that some of them lie in.
+#[derive(Debug, Clone)]
 pub(super) struct Files {
     pub format: Format,
-    pub paths: Vec<PathBuf>,
+    pub locations: Vec<Location>,
+    pub stores: Stores,
 }
 
 impl Files {
     /// Finds the files that `config` means.
-    pub(super) fn find(config: &SourceConfig) -> Result<Files> {
-        let mut paths = Vec::new();
+    pub(super) fn find(config: &SourceConfig, stores: Stores) -> Result<Files> {
+        let wanted = Wanted(config.format);
+        let mut locations = Vec::new();
         for path in config.path.paths() {
-            paths.extend(expand(path, config.format)?);
+            locations.extend(expand(path, wanted, &stores)?);
         }
         let mut seen = BTreeSet::new();
-        paths.retain(|path| seen.insert(path.clone()));
-        let format = common_format(&paths, config.format)?;
-        Ok(Files { format, paths })
+        locations.retain(|location| seen.insert(location.clone()));
+        let format = common_format(&locations, config.format)?;
+        refuse_packed(&locations, format)?;
+        Ok(Files { format, locations, stores })
+    }
+
+    /// The bytes of one of the files, unpacked.
+    pub(super) fn open(&self, location: &Location) -> Result<Input> {
+        self.stores.open(location)
+    }
+
+    /// Size and version of each file.
+    pub(super) fn stats(&self) -> Result<Vec<Stat>> {
+        self.stores.stats(&self.locations)
     }
 }
 
-/// The files that one entry of `path` means: itself, those of the directory, or those that match.
-fn expand(path: &str, format: Option<Format>) -> Result<Vec<PathBuf>> {
-    let literal = Path::new(path);
-    if literal.is_dir() {
-        return directory(path, format);
-    }
-    // A file may have `[` or `*` in its name: what exists is no pattern.
-    if literal.exists() {
-        return Ok(vec![literal.to_owned()]);
-    }
-    if !path.contains(['*', '?', '[']) {
-        return Err(no_file(path, missing(literal)));
-    }
-    matching(path)
-}
-
-/// Why a path is not there, with the part of it that is.
-fn missing(path: &Path) -> String {
-    if path.as_os_str().is_empty() {
-        return "is an empty path".to_owned();
-    }
-    match path.ancestors().skip(1).find(|ancestor| ancestor.exists()) {
-        Some(there) if Some(there) == path.parent() => "does not exist (its directory does)".to_owned(),
-        Some(there) if !there.as_os_str().is_empty() => format!("does not exist (`{}` does)", there.display()),
-        _ => "does not exist".to_owned(),
-    }
-}
-
-fn matching(pattern: &str) -> Result<Vec<PathBuf>> {
-    let entries = glob::glob(pattern).map_err(|error| no_file(pattern, format!("is no pattern: {error}")))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|error| Error::Io { action: "list", path: pattern.into(), source: error.into() })?;
-        if path.is_file() {
-            files.push(path);
+/// Formats that pack their columns are read from the middle, which a file that is packed as a whole does not allow.
+fn refuse_packed(locations: &[Location], format: Format) -> Result<()> {
+    match locations.iter().find(|location| location.is_packed() && !format.may_be_packed()) {
+        None => Ok(()),
+        Some(packed) => {
+            let name = format.name();
+            config("path", format!("names the packed file `{packed}`, which \"{name}\" files must not be; unpack it"))
         }
     }
-    if files.is_empty() {
-        return Err(no_file(pattern, "matches no file"));
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// The files of a directory, not of those inside it, that are not hidden and whose names tell a format.
-fn directory(path: &str, format: Option<Format>) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(Error::io("list", path))? {
-        let file = entry.map_err(Error::io("list", path))?.path();
-        if file.is_file() && !is_hidden(&file) && is_wanted(&file, format) {
-            files.push(file);
-        }
-    }
-    if files.is_empty() {
-        let problem =
-            format!("is a directory without files named {}; give a pattern such as `{path}/**/*`", endings(format));
-        return Err(no_file(path, problem));
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// Names that start with a dot or an underscore are those of markers such as `_SUCCESS`.
-fn is_hidden(file: &Path) -> bool {
-    file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(['.', '_']))
-}
-
-fn is_wanted(file: &Path, format: Option<Format>) -> bool {
-    let found = format_of(file);
-    found.is_some() && (format.is_none() || format == found)
-}
-
-fn format_of(file: &Path) -> Option<Format> {
-    file.extension().and_then(|extension| Format::of_extension(&extension.to_string_lossy()))
-}
-
-/// `.csv, .tsv, ..` as a list for messages.
-fn endings(format: Option<Format>) -> String {
-    let formats = format.map_or(vec![Format::Csv, Format::Parquet], |format| vec![format]);
-    let endings: Vec<_> =
-        formats.iter().flat_map(|format| format.extensions()).map(|extension| format!("`.{extension}`")).collect();
-    endings.join(", ")
 }
 
 /// The one format of all files.
-fn common_format(paths: &[PathBuf], configured: Option<Format>) -> Result<Format> {
-    let Some(first) = paths.first() else {
+fn common_format(locations: &[Location], configured: Option<Format>) -> Result<Format> {
+    let Some(first) = locations.first() else {
         return config("path", "is empty; name a file, a directory or a pattern");
     };
     if let Some(format) = configured {
         return Ok(format);
     }
     let format = recognised(first)?;
-    for path in paths {
-        if recognised(path)? != format {
-            let problem = format!("names files of several formats (`{}`, `{}`)", first.display(), path.display());
+    for location in locations {
+        if recognised(location)? != format {
+            let problem = format!("names files of several formats (`{first}`, `{location}`)");
             return config("path", problem + "; give one format a source");
         }
     }
     Ok(format)
 }
 
-fn recognised(path: &Path) -> Result<Format> {
-    match format_of(path) {
+fn recognised(location: &Location) -> Result<Format> {
+    match Format::of(location) {
         Some(format) => Ok(format),
         None => {
-            let problem = format!("is not set, and the name of `{}` does not tell it", path.display());
-            config("format", format!("{problem} (known: {}); set `format` to \"csv\" or \"parquet\"", endings(None)))
+            let problem = format!("is not set, and the name of `{location}` does not tell it");
+            let known = Wanted(None).endings();
+            config("format", format!("{problem} (known: {known}); set `format` to one of {}", Format::names()))
         }
     }
-}
-
-fn no_file(path: &str, problem: impl Into<String>) -> Error {
-    Error::NoFile { path: path.to_owned(), problem: problem.into() }
 }
 
 #[cfg(test)]
@@ -160,15 +98,15 @@ mod tests {
     fn find(folder: &tempfile::TempDir, paths: &[&str]) -> Result<Files> {
         let absolute = |path: &&str| folder.path().join(path).to_string_lossy().into_owned();
         let path = PathSpec::Many(paths.iter().map(absolute).collect());
-        Files::find(&SourceConfig { path, ..SourceConfig::default() })
+        Files::find(&SourceConfig { path, ..SourceConfig::default() }, Stores::from_environment())
     }
 
     #[track_caller]
     fn check(names: &[&str], paths: &[&str], expected: &[&str]) {
         let folder = folder(names);
         let found = find(&folder, paths).unwrap();
-        let expected: Vec<_> = expected.iter().map(|name| folder.path().join(name)).collect();
-        assert_eq!(found.paths, expected);
+        let expected: Vec<_> = expected.iter().map(|name| Location::from(folder.path().join(name))).collect();
+        assert_eq!(found.locations, expected);
     }
 
     #[track_caller]
@@ -190,6 +128,7 @@ mod tests {
     fn a_pattern_gives_its_matches_by_name() {
         check(&["p1.csv", "p0.csv", "q.csv"], &["p*.csv"], &["p0.csv", "p1.csv"]);
         check(&["y=1/a.csv", "y=2/a.csv"], &["**/*.csv"], &["y=1/a.csv", "y=2/a.csv"]);
+        check(&["a.csv.gz", "b.csv.zst"], &["*"], &["a.csv.gz", "b.csv.zst"]);
     }
 
     #[test]
@@ -213,8 +152,10 @@ mod tests {
 
     #[test]
     fn formats_are_told_by_names_and_do_not_mix() {
-        assert_eq!(find(&folder(&["a.PARQUET"]), &["a.PARQUET"]).unwrap().format, Format::Parquet);
+        let format = |name| find(&folder(&[name]), &[name]).unwrap().format;
+        assert_eq!((format("a.PARQUET"), format("a.tsv.GZ")), (Format::Parquet, Format::Csv));
         check_error(&["a.csv", "a.parquet"], &["a.csv", "a.parquet"], "several formats");
-        check_error(&["a.xls"], &["a.xls"], "set `format`");
+        check_error(&["a.xls"], &["a.xls"], "set `format` to one of \"csv\", \"jsonl\"");
+        check_error(&["a.parquet.gz"], &["a.parquet.gz"], "which \"parquet\" files must not be; unpack it");
     }
 }

@@ -1,20 +1,18 @@
 //! What a scan needs to know.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
-use trainyard_features::{ColumnType, Schema};
+use trainyard_features::{Field, Schema};
 use trainyard_graph::random;
 
 use super::config::SourceConfig;
 use super::files::Files;
-use crate::error::{Error, Result, listed};
 
 /// Rows of a full batch.
 pub(crate) const BATCH_ROWS: usize = 8192;
 
-/// The files, the columns to read from them, and their types.
+/// The files, and the columns to read from them.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub config: SourceConfig,
@@ -47,71 +45,25 @@ impl Part {
 }
 
 impl Plan {
-    /// A plan to read the columns of `schema`.
-    pub(super) fn new(config: SourceConfig, files: Files, schema: Schema) -> Self {
-        let arrow = Arc::new(arrow_schema(&schema));
+    /// A plan to read columns of all rows.
+    pub(super) fn new(config: SourceConfig, files: Files, fields: Vec<(Field, DataType)>) -> Self {
+        let arrow =
+            fields.iter().map(|(field, data_type)| arrow::datatypes::Field::new(&field.name, data_type.clone(), true));
+        let arrow = Arc::new(arrow::datatypes::Schema::new(arrow.collect::<Vec<_>>()));
+        let schema = Schema { fields: fields.into_iter().map(|(field, _)| field).collect() };
         Self { config, files, schema, arrow, part: Part::All }
     }
 
     /// The same for a part of the rows.
-    pub(super) fn of_part(self, part: Part) -> Self {
-        Self { part, ..self }
-    }
-}
-
-/// The Arrow type of a raw column.
-pub(super) fn arrow_type(column_type: ColumnType) -> DataType {
-    match column_type {
-        ColumnType::Float => DataType::Float64,
-        ColumnType::Int => DataType::Int64,
-        ColumnType::Text => DataType::Utf8,
-        ColumnType::Bool => DataType::Boolean,
-    }
-}
-
-fn arrow_schema(schema: &Schema) -> arrow::datatypes::Schema {
-    let field = |field: &trainyard_features::Field| {
-        arrow::datatypes::Field::new(&field.name, arrow_type(field.column_type), true)
-    };
-    arrow::datatypes::Schema::new(schema.fields.iter().map(field).collect::<Vec<_>>())
-}
-
-/// Where the column `wanted` stands among the columns of a file.
-pub(super) fn position(names: &[String], wanted: &str, path: &Path) -> Result<usize> {
-    names.iter().position(|name| name == wanted).ok_or_else(|| Error::MissingColumn {
-        path: path.to_owned(),
-        column: wanted.to_owned(),
-        columns: listed(names.iter().map(String::as_str)),
-        suggestion: nearest(names, wanted).map_or(String::new(), |name| format!("; did you mean `{name}`?")),
-    })
-}
-
-/// The name that differs least from `wanted`, if a third of it or less does.
-fn nearest<'a>(names: &'a [String], wanted: &str) -> Option<&'a str> {
-    let wanted = wanted.to_lowercase();
-    let distance = |name: &String| strsim::damerau_levenshtein(&name.to_lowercase(), &wanted);
-    let nearest = names.iter().min_by_key(|name| distance(name))?;
-    (3 * distance(nearest) <= wanted.chars().count()).then_some(nearest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(names: &[&str], wanted: &str, expected: &str) {
-        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        let error = position(&names, wanted, Path::new("t.csv")).unwrap_err();
-        assert_eq!(error.to_string(), expected);
+    pub(super) fn of_part(&self, part: Part) -> Self {
+        let (config, files) = (self.config.clone(), self.files.clone());
+        Self { config, files, schema: self.schema.clone(), arrow: Arc::clone(&self.arrow), part }
     }
 
-    #[test]
-    fn a_missing_column_is_named_with_those_that_are_there() {
-        check(&["age", "city"], "income", "`t.csv` has no column `income` (columns: age, city)");
-    }
-
-    #[test]
-    fn the_nearest_name_is_suggested() {
-        check(&["Age", "city"], "agee", "`t.csv` has no column `agee`; did you mean `Age`? (columns: Age, city)");
+    /// The same for the columns at these places.
+    pub(super) fn of_columns(&self, places: &[usize]) -> Self {
+        let field = |&place: &usize| (self.schema.fields[place].clone(), self.arrow.field(place).data_type().clone());
+        let fields = places.iter().map(field).collect();
+        Self { part: self.part, ..Self::new(self.config.clone(), self.files.clone(), fields) }
     }
 }

@@ -9,7 +9,7 @@ use arrow::record_batch::RecordBatch;
 
 use super::config::Format;
 use super::plan::{Part, Plan};
-use super::{csv, parquet};
+use super::{csv, ipc, parquet, records};
 use crate::Result;
 use crate::background::Background;
 
@@ -37,6 +37,8 @@ impl Scan {
             let result = match plan.files.format {
                 Format::Csv => csv::scan(&plan, &count, &sink),
                 Format::Parquet => parquet::scan(&plan, &count, &sink),
+                Format::Arrow => ipc::scan(&plan, &count, &sink),
+                Format::JsonLines | Format::TfRecord => records::scan(&plan, &count, &sink),
             };
             if let Err(error) = result {
                 // Who has dropped the scan does not want its error either.

@@ -1,23 +1,29 @@
 //! Files as a table.
 
-use std::path::PathBuf;
+use std::io::Read;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use arrow::datatypes::SchemaRef;
 use trainyard_features::{ColumnType, Field, Schema};
 
-use super::config::{Format, OnError, SourceConfig, config};
+use super::columns::{RawColumn, arrow_type, list_type, merge, position};
+use super::config::{Format, OnError, SourceConfig, config as config_error};
 use super::csv::CsvFile;
 use super::files::Files;
-use super::parquet::TypedColumn;
-use super::plan::{Part, Plan, position};
+use super::location::{Location, Stores};
+use super::plan::{Part, Plan};
 use super::scan::Scan;
-use super::{csv, parquet};
+use super::{csv, ipc, parquet, records};
 use crate::error::{Error, Result, listed};
+use crate::ordered::map_in_order;
 
 /// Rows that tell the types of a CSV file's columns.
 const INFERENCE_ROWS: usize = 10_000;
+
+/// Files that are looked at at once: they may be far away.
+const LOOKS: usize = 8;
+/// Rows of each further file that are compared with those of the first, where rows name their columns themselves.
+const COMPARED_ROWS: usize = 100;
 
 /// Files as a table: the columns that are needed, and any number of passes over their rows.
 ///
@@ -56,10 +62,19 @@ impl Source {
     /// When there is no file, a column is missing or named twice, a setting is impossible, or the two types of a column,
     /// needed and configured, contradict each other.
     pub fn open(config: &SourceConfig, needed: &[(&str, Option<ColumnType>)]) -> Result<Source> {
-        let files = find(config)?;
+        Self::open_in(Stores::from_environment(), config, needed)
+    }
+
+    /// Opens a source whose remote files lie in these stores.
+    pub(super) fn open_in(
+        stores: Stores,
+        config: &SourceConfig,
+        needed: &[(&str, Option<ColumnType>)],
+    ) -> Result<Source> {
+        config.check()?;
+        let files = Files::find(config, stores)?;
         let needed = unique(needed)?;
-        let names: Vec<&str> = needed.iter().map(|(name, _)| *name).collect();
-        let known = known_columns(config, &files, &names)?;
+        let known = known_columns(config, &files, &needed)?;
         Self::with_types(config, files, known, &needed)
     }
 
@@ -69,30 +84,40 @@ impl Source {
     ///
     /// As [`Source::open`].
     pub fn open_all(config: &SourceConfig) -> Result<Source> {
-        let files = find(config)?;
+        config.check()?;
+        let files = Files::find(config, Stores::from_environment())?;
         let known = known_columns(config, &files, &[])?;
-        let names: Vec<String> = known.iter().map(|(name, _)| name.clone()).filter(|name| !name.is_empty()).collect();
+        let names: Vec<String> =
+            known.iter().map(|column| column.name.clone()).filter(|name| !name.is_empty()).collect();
         let needed: Vec<_> = names.iter().map(|name| (name.as_str(), None)).collect();
         Self::with_types(config, files, known, &needed)
     }
 
-    fn with_types(config: &SourceConfig, files: Files, known: Vec<TypedColumn>, needed: &[Needed]) -> Result<Source> {
-        let names: Vec<String> = known.iter().map(|(name, _)| name.clone()).collect();
-        config.types.keys().try_for_each(|name| position(&names, name, &files.paths[0]).map(drop))?;
+    fn with_types(config: &SourceConfig, files: Files, known: Vec<RawColumn>, needed: &[Needed]) -> Result<Source> {
+        let names: Vec<String> = known.iter().map(|column| column.name.clone()).collect();
+        config.types.keys().try_for_each(|name| position(&names, name, &files.locations[0]).map(drop))?;
+        let known = |name: &str| known.iter().find(|column| column.name == name);
         let mut types = needed.iter().map(|need| declared_type(config, need)).collect::<Result<Vec<_>>>()?;
         for ((name, _), declared) in needed.iter().zip(&mut types) {
-            let known = known.iter().find(|(known, _)| known == name).and_then(|(_, known)| *known);
-            *declared = declared.or(known);
+            *declared = declared.or(known(name).and_then(|known| known.column_type));
         }
         if files.format == Format::Csv {
             infer_types(config, &files, needed, &mut types)?;
         }
-        let fields = needed.iter().zip(types).map(|((name, _), column_type)| Field {
-            name: (*name).to_owned(),
-            column_type: column_type.unwrap_or(ColumnType::Text),
-        });
-        let schema = Schema { fields: fields.collect() };
-        Ok(Source { plan: Arc::new(Plan::new(config.clone(), files, schema)) })
+        let field = |((name, _), column_type): (&Needed, Option<ColumnType>)| {
+            let column_type = column_type.unwrap_or(ColumnType::Text);
+            let is_list = known(name).is_some_and(|known| known.is_list);
+            let data_type = if is_list { list_type() } else { arrow_type(column_type) };
+            match (is_list, column_type) {
+                (true, ColumnType::Float | ColumnType::Int | ColumnType::Bool) => config_error(
+                    "types",
+                    format!("gives column `{name}` as `{column_type}`, but it holds lists: `text`"),
+                ),
+                _ => Ok((Field { name: (*name).to_owned(), column_type }, data_type)),
+            }
+        };
+        let fields = needed.iter().zip(types).map(field).collect::<Result<_>>()?;
+        Ok(Source { plan: Arc::new(Plan::new(config.clone(), files, fields)) })
     }
 
     /// The columns that a scan gives, in the order in which they were asked for.
@@ -101,8 +126,22 @@ impl Source {
     }
 
     /// The files in the order in which they are read.
-    pub fn files(&self) -> &[PathBuf] {
-        &self.plan.files.paths
+    pub fn files(&self) -> &[Location] {
+        &self.plan.files.locations
+    }
+
+    /// How the files are written.
+    pub fn format(&self) -> Format {
+        self.plan.files.format
+    }
+
+    /// The bytes of one of the files, unpacked if it is packed.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there any more, or may not be read.
+    pub fn bytes(&self, file: &Location) -> Result<Box<dyn Read + Send>> {
+        self.plan.files.open(file)
     }
 
     /// The same rows with some of the columns only.
@@ -115,20 +154,14 @@ impl Source {
         let names: Vec<String> = self.schema().names().map(str::to_owned).collect();
         let places = columns.iter().map(|column| position(&names, column, &self.files()[0]));
         let places = places.collect::<Result<Vec<_>>>()?;
-        let fields = places.into_iter().map(|place| self.schema().fields[place].clone()).collect();
-        Ok(self.with(Schema { fields }, self.plan.part))
+        Ok(Source { plan: Arc::new(self.plan.of_columns(&places)) })
     }
 
     /// The rows in two parts: those to learn from, and one in `one_in` that is held out to judge by. Which row is in which
     /// part depends on its place alone, so every pass and every start of a program finds the same.
     pub fn hold_out(&self, one_in: u64) -> (Source, Source) {
-        let part = |part| self.with(self.schema().clone(), part);
+        let part = |part| Source { plan: Arc::new(self.plan.of_part(part)) };
         (part(Part::Learnt(one_in)), part(Part::HeldOut(one_in)))
-    }
-
-    fn with(&self, schema: Schema, part: Part) -> Source {
-        let plan = Plan::new(self.plan.config.clone(), self.plan.files.clone(), schema).of_part(part);
-        Source { plan: Arc::new(plan) }
     }
 
     /// Starts a pass over all rows.
@@ -150,8 +183,8 @@ impl Source {
         if scan.next().is_none() { Err(self.no_rows(&scan)) } else { Ok(()) }
     }
 
-    /// What tells whether the data is the same as before: the files' names, sizes and times of change, and how they are
-    /// read.
+    /// What tells whether the data is the same as before: the files' names, sizes and times of change (of an object, its
+    /// tag), and how they are read.
     ///
     /// # Errors
     ///
@@ -161,14 +194,20 @@ impl Source {
         let mut bytes = 0;
         let how = format!("{:?} {:?} {:?}", self.plan.config, self.plan.schema, self.plan.part);
         hash.update(how.as_bytes());
-        for path in self.files() {
-            let file = std::fs::metadata(path).map_err(Error::io("look at", path))?;
-            let changed =
-                file.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-            hash.update(format!("{}\n{}\n{}\n", path.display(), file.len(), changed.as_nanos()).as_bytes());
-            bytes += file.len();
+        for (file, stat) in self.files().iter().zip(self.plan.files.stats()?) {
+            hash.update(format!("{file}\n{}\n{}\n", stat.size, stat.version).as_bytes());
+            bytes += stat.size;
         }
         Ok(format!("{:08x}-{}-{bytes}", hash.finalize(), self.files().len()))
+    }
+
+    /// Bytes of all files, packed ones as they lie.
+    ///
+    /// # Errors
+    ///
+    /// When a file is not there any more.
+    pub fn total_bytes(&self) -> Result<u64> {
+        Ok(self.plan.files.stats()?.iter().map(|stat| stat.size).sum())
     }
 
     /// The columns as Arrow sees them.
@@ -178,18 +217,13 @@ impl Source {
 
     /// The error of a pass that found no row.
     pub(crate) fn no_rows(&self, scan: &Scan) -> Error {
-        let names: Vec<_> = self.files().iter().map(|path| format!("`{}`", path.display())).collect();
+        let names: Vec<_> = self.files().iter().map(|path| format!("`{path}`")).collect();
         Error::NoRows { files: listed(names.iter().map(String::as_str)), skipped: scan.skipped() }
     }
 }
 
 /// A column and the type that is asked for.
 type Needed<'a> = (&'a str, Option<ColumnType>);
-
-fn find(config: &SourceConfig) -> Result<Files> {
-    config.check()?;
-    Files::find(config)
-}
 
 /// The columns without repetition; a type that is given with one mention counts for all.
 fn unique<'a>(needed: &[Needed<'a>]) -> Result<Vec<Needed<'a>>> {
@@ -201,7 +235,7 @@ fn unique<'a>(needed: &[Needed<'a>]) -> Result<Vec<Needed<'a>>> {
         }
     }
     if unique.is_empty() {
-        return config("features", "read no column; name at least one");
+        return config_error("features", "read no column; name at least one");
     }
     Ok(unique)
 }
@@ -210,7 +244,7 @@ fn unique<'a>(needed: &[Needed<'a>]) -> Result<Vec<Needed<'a>>> {
 fn agreed(name: &str, a: Option<ColumnType>, b: Option<ColumnType>, how: &str) -> Result<Option<ColumnType>> {
     match (a, b) {
         (Some(a), Some(b)) if a != b => {
-            config("types", format!("gives column `{name}` as `{b}`, but it is {how} as `{a}`; make them one"))
+            config_error("types", format!("gives column `{name}` as `{b}`, but it is {how} as `{a}`; make them one"))
         }
         _ => Ok(a.or(b)),
     }
@@ -220,18 +254,59 @@ fn declared_type(config: &SourceConfig, need: &Needed) -> Result<Option<ColumnTy
     agreed(need.0, need.1, config.types.get(need.0).copied(), "needed")
 }
 
-/// The columns of the first file with the types that the format knows, after a check that all files have the needed ones.
-fn known_columns(config: &SourceConfig, files: &Files, needed: &[&str]) -> Result<Vec<TypedColumn>> {
-    if files.format == Format::Parquet {
-        return parquet::columns(&files.paths, needed);
+/// The columns of the first file with the types that the format knows, after a check that all files have the needed ones and
+/// agree on their types.
+fn known_columns(config: &SourceConfig, files: &Files, needed: &[Needed]) -> Result<Vec<RawColumn>> {
+    let names: Vec<&str> = needed.iter().map(|(name, _)| *name).collect();
+    let is_open = |name: &str| needed.is_empty() || needed.contains(&(name, None));
+    let decides = |name: &str| is_open(name) && !config.types.contains_key(name);
+    let mut locations = files.locations.iter();
+    let (mut known, mut first) = (Vec::new(), &files.locations[0]);
+    // A file of records may have none, and then tells no columns.
+    for location in locations.by_ref() {
+        (known, first) = (file_columns(config, files, location, (&names, INFERENCE_ROWS))?, location);
+        if !known.is_empty() {
+            break;
+        }
     }
-    let mut first = None;
-    for path in &files.paths {
-        let names = CsvFile::open(path, config)?.names;
-        needed.iter().try_for_each(|name| position(&names, name, path).map(drop))?;
-        first.get_or_insert(names);
+    let look = |location| match file_columns(config, files, location, (&names, COMPARED_ROWS)) {
+        Ok(columns) => Ok((location, columns)),
+        Err(error) => Err(compared(error, first)),
+    };
+    let add = |other| merge(&mut known, first, other, files.format == Format::JsonLines, decides).map(|()| true);
+    map_in_order(locations.map(Ok), LOOKS, look, add)?;
+    let all: Vec<String> = known.iter().map(|column| column.name.clone()).collect();
+    names.iter().try_for_each(|name| position(&all, name, first).map(drop))?;
+    Ok(known)
+}
+
+fn file_columns(
+    config: &SourceConfig,
+    files: &Files,
+    location: &Location,
+    (needed, rows): (&[&str], usize),
+) -> Result<Vec<RawColumn>> {
+    match files.format {
+        Format::Parquet => parquet::columns(files, location, needed),
+        Format::Arrow => ipc::columns(files, location, needed),
+        Format::JsonLines | Format::TfRecord => records::columns(config, files, location, (needed, rows)),
+        Format::Csv => {
+            let names = CsvFile::open(location, files.open(location)?, config)?.names;
+            needed.iter().try_for_each(|name| position(&names, name, location).map(drop))?;
+            Ok(names.into_iter().map(RawColumn::untyped).collect())
+        }
     }
-    Ok(first.unwrap_or_default().into_iter().map(|name| (name, None)).collect())
+}
+
+/// Says that the first file has the column that another one lacks.
+fn compared(error: Error, first: &Location) -> Error {
+    match error {
+        Error::MissingColumn { path, column, columns, .. } => {
+            let suggestion = format!(", which `{first}` has; give all files the same columns");
+            Error::MissingColumn { path, column, columns, suggestion }
+        }
+        error => error,
+    }
 }
 
 /// Fills in the types that are not known yet from the first rows.
@@ -246,7 +321,7 @@ fn infer_types(
         return Ok(());
     }
     let names: Vec<&str> = open.iter().map(|&i| needed[i].0).collect();
-    let evidence = csv::infer(config, &files.paths, &names, INFERENCE_ROWS)?;
+    let evidence = csv::infer(config, files, &names, INFERENCE_ROWS)?;
     for (i, evidence) in open.into_iter().zip(evidence) {
         types[i] = evidence.column_type();
     }

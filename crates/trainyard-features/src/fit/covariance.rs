@@ -1,8 +1,8 @@
 //! How numbers vary together.
 
-use serde::{Deserialize, Serialize};
 use super::wire::{Reader, Wire, Writer};
 use crate::op::Checked;
+use serde::{Deserialize, Serialize};
 use trainyard_graph::ExactSum;
 
 /// Sums and sums of products of the numbers of rows; rows with a missing or infinite number are left out.

@@ -13,9 +13,9 @@ mod state;
 mod survey;
 mod wire;
 
+pub use collector::Collector;
 pub(crate) use counts::Counts;
 pub(crate) use covariance::Covariance;
-pub use collector::Collector;
 pub use fitting::Fitting;
 pub(crate) use joint::{Joint, JointNeeds};
 pub(crate) use label_means::Rows;

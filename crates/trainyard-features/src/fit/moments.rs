@@ -1,8 +1,8 @@
 //! Mean, deviation, smallest and largest.
 
-use serde::{Deserialize, Serialize};
 use super::wire::{Reader, Wire, Writer};
 use crate::op::Checked;
+use serde::{Deserialize, Serialize};
 use trainyard_graph::ExactSum;
 
 /// Numbers that are looked at together; their copies stay in the nearest cache.
@@ -92,6 +92,9 @@ mod bits {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         u64::deserialize(deserializer).map(f64::from_bits)
+    }
+}
+
 impl Wire for Moments {
     fn write(&self, out: &mut Writer) {
         out.number(self.count);

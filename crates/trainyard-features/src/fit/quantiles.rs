@@ -4,9 +4,9 @@
 //! with a single value is then known; for the others a second scan counts the lower 16 bits inside their bins. Why not a
 //! t-digest or KLL sketch? Their results depend on the order in which partitions merge, and two fits would differ.
 
-use serde::{Deserialize, Serialize};
 use super::wire::{Reader, Wire, Writer};
 use crate::op::Checked;
+use serde::{Deserialize, Serialize};
 
 /// A number of which a given share of all numbers is no larger.
 ///

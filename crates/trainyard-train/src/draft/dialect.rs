@@ -1,10 +1,8 @@
 //! How files are written, as far as their first lines tell.
 
-use crate::{Error, Result};
-use std::fs::File;
+use crate::Result;
 use std::io::Read;
-use std::path::{Path, PathBuf};
-use trainyard_data::{Format, Source, SourceConfig};
+use trainyard_data::{Format, Location, Source, SourceConfig};
 use trainyard_features::ColumnType;
 
 /// Bytes of the first file to look at.
@@ -24,10 +22,11 @@ pub(super) struct Dialect {
 
 /// Completes `config` by format, delimiter, names of columns and blanks around fields.
 pub(super) fn find_out(config: &SourceConfig) -> Result<Dialect> {
-    let Some((path, format)) = first_text_file(config) else {
+    let Some((source, format)) = first_text_file(config) else {
         return Ok(Dialect { config: config.clone(), is_csv: false });
     };
-    let lines = first_lines(&path)?;
+    let path = source.files()[0].clone();
+    let lines = first_lines(&source, &path)?;
     let mut config = SourceConfig { format, ..config.clone() };
     let by_name = default_delimiter(&path);
     config.delimiter = config.delimiter.or_else(|| other_delimiter(&lines, by_name, config.quotes));
@@ -44,7 +43,7 @@ pub(super) fn find_out(config: &SourceConfig) -> Result<Dialect> {
 
 /// The first file if it is text, and the format if its name does not tell it. Whatever is wrong with the files is left to
 /// be found when they are opened in earnest.
-fn first_text_file(config: &SourceConfig) -> Option<(PathBuf, Option<Format>)> {
+fn first_text_file(config: &SourceConfig) -> Option<(Source, Option<Format>)> {
     let open = |format| {
         // With one column of a known type no line is read, so no line can be wrong yet.
         let types = [("any".to_owned(), ColumnType::Text)].into();
@@ -53,17 +52,17 @@ fn first_text_file(config: &SourceConfig) -> Option<(PathBuf, Option<Format>)> {
     };
     let (source, format) = match open(config.format) {
         Err(trainyard_data::Error::Config { setting: "format", .. }) => (open(Some(Format::Csv)), Some(Format::Csv)),
-        _ if config.format == Some(Format::Parquet) => return None,
+        _ if config.format.is_some_and(|format| format != Format::Csv) => return None,
         source => (source, config.format),
     };
-    Some((source.ok()?.files().first()?.clone(), format))
+    source.ok().filter(|source| source.format() == Format::Csv).map(|source| (source, format))
 }
 
 /// The first lines that are whole and not empty.
-fn first_lines(path: &Path) -> Result<Vec<String>> {
+fn first_lines(source: &Source, path: &Location) -> Result<Vec<String>> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    file.take(SAMPLE_BYTES).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+    let read = source.bytes(path)?.take(SAMPLE_BYTES).read_to_end(&mut bytes);
+    read.map_err(|source| trainyard_data::Error::Io { action: "read", path: path.clone(), source })?;
     let text = String::from_utf8_lossy(&bytes);
     let mut lines: Vec<&str> = text.split('\n').collect();
     if lines.len() > 1 {
@@ -73,10 +72,11 @@ fn first_lines(path: &Path) -> Result<Vec<String>> {
     Ok(lines.filter(|line| !line.trim().is_empty()).collect())
 }
 
-fn default_delimiter(path: &Path) -> char {
-    let is_tabbed =
-        |extension: &std::ffi::OsStr| extension.eq_ignore_ascii_case("tsv") || extension.eq_ignore_ascii_case("tab");
-    if path.extension().is_some_and(is_tabbed) { '\t' } else { ',' }
+fn default_delimiter(path: &Location) -> char {
+    match path.extension().as_deref() {
+        Some("tsv" | "tab") => '\t',
+        _ => ',',
+    }
 }
 
 /// The delimiter that cuts the lines into equally many fields, when the one that is expected does not.

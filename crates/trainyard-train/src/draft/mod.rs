@@ -94,7 +94,7 @@ fn column_names(dialect: &Dialect, label: &str) -> Result<Vec<String>> {
     let numbers = names.iter().filter(|name| name.parse::<f64>().is_ok()).count();
     if dialect.is_csv && dialect.config.header && 3 * numbers > names.len() {
         return Err(Error::config(
-            format!("the first line of `{}` holds values, not the names of columns", source.files()[0].display()),
+            format!("the first line of `{}` holds values, not the names of columns", source.files()[0]),
             "set `header = false` and name the columns by `columns`",
         ));
     }

@@ -52,7 +52,7 @@ fn data(page: &Page<'_>) -> String {
 /// How the files are written, where it is not the default.
 fn files(config: &SourceConfig, found: &[String]) -> Vec<String> {
     let mut lines = Vec::new();
-    let format = config.format.map(|format| if format == Format::Csv { "csv" } else { "parquet" });
+    let format = config.format.map(Format::name);
     lines.extend(format.map(|format| format!("format = \"{format}\"")));
     if !config.header {
         lines.push(format!("header = false\ncolumns = {}", list(&config.columns)));

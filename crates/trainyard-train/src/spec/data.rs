@@ -62,12 +62,7 @@ impl DataConfig {
 
     /// How to read one of the splits, with relative paths counted from `base`.
     pub fn source(&self, split: &PathSpec, base: &Path) -> SourceConfig {
-        let join = |path: &String| base.join(path).to_string_lossy().into_owned();
-        let path = match split {
-            PathSpec::One(path) => PathSpec::One(join(path)),
-            PathSpec::Many(paths) => PathSpec::Many(paths.iter().map(join).collect()),
-        };
-        SourceConfig { path, ..self.files.clone() }
+        SourceConfig { path: split.from_folder(base), ..self.files.clone() }
     }
 
     /// How the files are written, without their paths, as a bundle keeps it.

@@ -76,7 +76,8 @@ pub fn print_error(error: &anyhow::Error) {
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
     if let Some(io) = io {
-        return if io.kind() == std::io::ErrorKind::NotFound { 2 } else { 1 };
+        use std::io::ErrorKind::{InvalidData, NotFound};
+        return if matches!(io.kind(), NotFound | InvalidData) { 2 } else { 1 };
     }
     let is_ours = error.chain().any(|cause| {
         let text = cause.to_string();

@@ -20,7 +20,7 @@ pub struct Predict {
     /// Files, directories or patterns with raw rows, written like the training data.
     #[arg(required = true)]
     data: Vec<String>,
-    /// The file to write: `.csv`, `.jsonl` or `.parquet` [default: CSV on standard output].
+    /// The file to write: `.csv`, `.jsonl`, `.parquet` or `.tfrecord` [default: CSV on standard output].
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Columns to carry through to the output [default: the spec's `data.keys`].

@@ -7,3 +7,4 @@ mod insight;
 mod project;
 mod resume;
 mod serve;
+mod sources;

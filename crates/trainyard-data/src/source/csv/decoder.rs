@@ -1,6 +1,5 @@
 //! Rows to record batches.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,8 +14,10 @@ use super::records::Record;
 use super::value::{Evidence, Rules};
 use crate::background::Sink;
 use crate::error::{Error, Place, Result, in_words, shortened};
+use crate::source::columns::position;
 use crate::source::config::{OnError, SourceConfig};
-use crate::source::plan::{BATCH_ROWS, Plan, position};
+use crate::source::files::Files;
+use crate::source::plan::{BATCH_ROWS, Plan};
 
 /// Bytes of text after which a batch is handed over before it is full, so that long texts do not fill the memory.
 const BATCH_TEXT_BYTES: usize = 32 << 20;
@@ -24,8 +25,8 @@ const BATCH_TEXT_BYTES: usize = 32 << 20;
 /// Sends the rows of all files, in order, to `sink`, until it wants no more.
 pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &Sink<Result<RecordBatch>>) -> Result<()> {
     let mut decoder = Decoder::new(plan, skipped);
-    for path in &plan.files.paths {
-        let mut file = CsvFile::open(path, &plan.config)?;
+    for path in &plan.files.locations {
+        let mut file = CsvFile::open(path, plan.files.open(path)?, &plan.config)?;
         decoder.enter(&file)?;
         while decoder.read_row(&mut file)? {
             if decoder.is_full() && !send(decoder.finish()?, sink) {
@@ -45,18 +46,18 @@ fn send(batch: RecordBatch, sink: &Sink<Result<RecordBatch>>) -> bool {
 /// What the first `limit` rows of the files tell about the columns `names`.
 pub(in crate::source) fn infer(
     config: &SourceConfig,
-    paths: &[PathBuf],
+    files: &Files,
     names: &[&str],
     limit: usize,
 ) -> Result<Vec<Evidence>> {
     let rules = Rules::new(config);
     let mut evidence = vec![Evidence::default(); names.len()];
     let mut rows = 0;
-    for path in paths {
+    for path in &files.locations {
         if rows == limit {
             break;
         }
-        let mut file = CsvFile::open(path, config)?;
+        let mut file = CsvFile::open(path, files.open(path)?, config)?;
         let positions = names.iter().map(|name| position(&file.names, name, path)).collect::<Result<Vec<_>>>()?;
         while rows < limit {
             match file.advance() {
@@ -302,6 +303,13 @@ mod tests {
         check_error("a\n1\nx\n", &[("a", Some(Float))], "column `a`: `x` is not a number; add it to `missing`");
         let late = format!("a\n{}1.5\n", "1\n".repeat(10_000));
         check_error(late, &[("a", None)], "line 10002 of `");
+    }
+
+    #[test]
+    fn a_number_that_is_out_of_range_is_named() {
+        check_error("a\n1\n9223372036854775808\n", &[("a", Some(Int))], "is not a whole number of 64 bits");
+        check_error("a\n1\n-1e999\n", &[("a", Some(Float))], "line 3 of `");
+        check("a\n1e300\n-inf\n", &[Float], &["1e300", "-inf"]);
     }
 
     #[test]

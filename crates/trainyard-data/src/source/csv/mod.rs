@@ -19,4 +19,4 @@ mod value;
 pub(super) use column::Column;
 pub(super) use decoder::{infer, scan};
 pub(super) use file::CsvFile;
-pub(super) use value::Rules;
+pub(super) use value::{Rules, boolean, float, int};

@@ -1,11 +1,11 @@
 //! Bytes to records.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
 
 use csv_core::ReadRecordResult;
 
 use super::spaces::LeadingSpaces;
+use crate::source::location::Location;
 use crate::{Error, Result};
 
 /// Bytes of the longest field that is read.
@@ -59,7 +59,7 @@ impl<'a> Record<'a> {
 #[derive(Debug)]
 pub(super) struct Records<R> {
     input: R,
-    path: PathBuf,
+    path: Location,
     core: csv_core::Reader,
     spaces: Option<LeadingSpaces>,
     buffer: Vec<u8>,
@@ -79,12 +79,12 @@ pub(super) struct Records<R> {
 
 impl<R: Read> Records<R> {
     /// Reads records from `input`; `path` is for messages.
-    pub(super) fn new(input: R, path: &Path, dialect: Dialect) -> Self {
+    pub(super) fn new(input: R, path: &Location, dialect: Dialect) -> Self {
         let core = csv_core::ReaderBuilder::new().delimiter(dialect.delimiter).quoting(dialect.quotes).build();
         let spaces = (dialect.trim && dialect.quotes).then(|| LeadingSpaces::new(dialect.delimiter));
         Self {
             input,
-            path: path.to_owned(),
+            path: path.clone(),
             core,
             spaces,
             buffer: vec![0; BUFFER_BYTES],
@@ -227,7 +227,7 @@ mod tests {
     }
 
     fn read(text: &[u8], piece: usize, dialect: Dialect) -> Result<Vec<(u64, Vec<String>)>> {
-        let mut records = Records::new(Trickle(text, piece), Path::new("t.csv"), dialect);
+        let mut records = Records::new(Trickle(text, piece), &"t.csv".into(), dialect);
         let mut all = Vec::new();
         while records.advance()? {
             let record = records.record();

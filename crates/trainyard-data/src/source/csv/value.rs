@@ -20,12 +20,12 @@ impl Rules {
     }
 
     /// The field as text columns see it, or `None` when it is missing.
-    pub(super) fn text<'a>(&self, field: &'a [u8]) -> Option<&'a [u8]> {
+    pub(in crate::source) fn text<'a>(&self, field: &'a [u8]) -> Option<&'a [u8]> {
         self.present(if self.trim { field.trim_ascii() } else { field })
     }
 
     /// The field as number and truth columns see it, without the white space around it.
-    pub(super) fn word<'a>(&self, field: &'a [u8]) -> Option<&'a [u8]> {
+    pub(in crate::source) fn word<'a>(&self, field: &'a [u8]) -> Option<&'a [u8]> {
         self.present(field.trim_ascii())
     }
 
@@ -35,18 +35,20 @@ impl Rules {
     }
 }
 
-/// A decimal number, also `1e-3`, `inf` and `nan`.
-pub(super) fn float(word: &[u8]) -> Option<f64> {
-    std::str::from_utf8(word).ok()?.parse().ok()
+/// A decimal number that 64 bits hold, also `1e-3`, `inf` and `nan`.
+pub(in crate::source) fn float(word: &[u8]) -> Option<f64> {
+    let value: f64 = std::str::from_utf8(word).ok()?.parse().ok()?;
+    // Digits that are out of range are read as infinite, which only `inf` is.
+    (value.is_finite() || !word.iter().any(u8::is_ascii_digit)).then_some(value)
 }
 
 /// A whole number of 64 bits.
-pub(super) fn int(word: &[u8]) -> Option<i64> {
+pub(in crate::source) fn int(word: &[u8]) -> Option<i64> {
     std::str::from_utf8(word).ok()?.parse().ok()
 }
 
 /// `true` or `false` in any case, or `1` or `0`.
-pub(super) fn boolean(word: &[u8]) -> Option<bool> {
+pub(in crate::source) fn boolean(word: &[u8]) -> Option<bool> {
     match word {
         b"1" => Some(true),
         b"0" => Some(false),

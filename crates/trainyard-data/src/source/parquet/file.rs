@@ -1,0 +1,129 @@
+//! One open Parquet file.
+
+use std::fs::File;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use datafusion::parquet::arrow::ProjectionMask;
+use datafusion::parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use datafusion::parquet::errors::ParquetError;
+use datafusion::parquet::file::metadata::ColumnChunkMetaData;
+
+use super::chunks::Chunks;
+use crate::error::{Error, Result};
+use crate::source::columns::{RawColumn, position, raw_columns};
+use crate::source::files::Files;
+use crate::source::location::{Location, Object, Stores};
+use crate::source::plan::BATCH_ROWS;
+
+/// The columns of a file that are of use, after a check that it has those of `needed`.
+pub(in crate::source) fn columns(files: &Files, location: &Location, needed: &[&str]) -> Result<Vec<RawColumn>> {
+    let file = ParquetFile::open(&files.stores, location)?;
+    raw_columns(file.metadata.schema(), needed, location)
+}
+
+/// A file whose metadata has been read and found possible.
+#[derive(Debug)]
+pub(super) struct ParquetFile {
+    location: Location,
+    place: Place,
+    metadata: ArrowReaderMetadata,
+}
+
+/// Where the bytes come from.
+#[derive(Debug)]
+enum Place {
+    Local(Arc<File>, u64),
+    Remote(Stores, Arc<Object>),
+}
+
+impl ParquetFile {
+    /// Opens a file and reads its metadata.
+    pub(super) fn open(stores: &Stores, location: &Location) -> Result<ParquetFile> {
+        let place = match location {
+            Location::Local(path) => {
+                let file = File::open(path).map_err(Error::io("open", path))?;
+                let size = file.metadata().map_err(Error::io("look at", path))?.len();
+                Place::Local(Arc::new(file), size)
+            }
+            Location::Remote(url) => Place::Remote(stores.clone(), Arc::new(stores.object(url)?)),
+        };
+        let chunks = place.chunks(Vec::new())?;
+        let metadata = ArrowReaderMetadata::load(&chunks, ArrowReaderOptions::new());
+        let metadata = metadata.map_err(failure(location, None))?;
+        Ok(ParquetFile { location: location.clone(), place, metadata })
+    }
+
+    /// How many row groups it has.
+    pub(super) fn groups(&self) -> usize {
+        self.metadata.metadata().num_row_groups()
+    }
+
+    /// Starts to read columns of a row group; they come in the order of `columns`.
+    pub(super) fn group<'a>(&self, group: usize, columns: impl Iterator<Item = &'a str>) -> Result<Group> {
+        let failed = failure(&self.location, Some(group));
+        let names: Vec<String> = self.metadata.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let roots = columns.map(|name| position(&names, name, &self.location)).collect::<Result<Vec<_>>>()?;
+        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots.iter().copied());
+        let chunks = self.place.chunks(self.ranges(group, &mask).map_err(&failed)?)?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, self.metadata.clone());
+        let builder = builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(BATCH_ROWS);
+        let reader = builder.build().map_err(&failed)?;
+        // The reader gives the columns in the order of the file.
+        let mut sorted = roots.clone();
+        sorted.sort_unstable();
+        let order = roots.iter().filter_map(|root| sorted.binary_search(root).ok()).collect();
+        Ok(Group { location: self.location.clone(), group, order, reader })
+    }
+
+    /// Where the bytes of the columns lie.
+    fn ranges(&self, group: usize, mask: &ProjectionMask) -> Result<Vec<Range<u64>>, ParquetError> {
+        let columns = self.metadata.metadata().row_group(group).columns().iter().enumerate();
+        columns.filter(|(leaf, _)| mask.leaf_included(*leaf)).map(|(_, column)| range(column)).collect()
+    }
+}
+
+/// Where the bytes of a column chunk lie. The reader takes for granted that these numbers are not negative.
+fn range(column: &ColumnChunkMetaData) -> Result<Range<u64>, ParquetError> {
+    let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+    let (start, length) = (u64::try_from(start), u64::try_from(column.compressed_size()));
+    match (start, length) {
+        (Ok(start), Ok(length)) if start.checked_add(length).is_some() => Ok(start..start + length),
+        _ => Err(ParquetError::General(format!("column `{}` has an impossible place", column.column_path()))),
+    }
+}
+
+impl Place {
+    /// The bytes, those in `ranges` soon.
+    fn chunks(&self, ranges: Vec<Range<u64>>) -> Result<Chunks> {
+        match self {
+            Place::Local(file, size) => Ok(Chunks::Local(Arc::clone(file), *size)),
+            Place::Remote(stores, object) => Chunks::remote(stores, object, ranges),
+        }
+    }
+}
+
+fn failure(location: &Location, group: Option<usize>) -> impl Fn(ParquetError) -> Error {
+    let path = location.clone();
+    move |source| Error::Parquet { path: path.clone(), group, source: Box::new(source) }
+}
+
+/// The rows of a row group.
+pub(super) struct Group {
+    location: Location,
+    group: usize,
+    order: Vec<usize>,
+    reader: ParquetRecordBatchReader,
+}
+
+impl Iterator for Group {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.reader.next()?.and_then(|batch| batch.project(&self.order));
+        Some(batch.map_err(|error| failure(&self.location, Some(self.group))(error.into())))
+    }
+}
