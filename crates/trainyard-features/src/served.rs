@@ -55,9 +55,9 @@ impl ServedRow {
     ///
     /// # Errors
     ///
-    /// [`Error::Artifact`] when it is none.
+    /// [`Error::Saved`] when it is none.
     pub fn from_json(line: &str) -> Result<Self> {
-        serde_json::from_str(line).map_err(|error| Error::artifact(format!("this is no row of a feature log: {error}")))
+        serde_json::from_str(line).map_err(|error| Error::saved(format!("this is no row of a feature log: {error}")))
     }
 
     /// The features that are not bit for bit what they are in `now`.
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn other_lines_are_refused() {
         for line in ["", "{}", "[1]", "{\"model\": 1}"] {
-            assert!(matches!(ServedRow::from_json(line), Err(Error::Artifact { .. })), "{line}");
+            assert!(matches!(ServedRow::from_json(line), Err(Error::Saved { .. })), "{line}");
         }
     }
 }

@@ -96,16 +96,19 @@ impl Profile {
     ///
     /// # Errors
     ///
-    /// [`Error::Version`] when a later program wrote it, [`Error::Artifact`] when it is not a profile.
+    /// [`Error::Saved`] when it is not a profile, or when a later program wrote it.
     pub fn from_json(json: &str) -> Result<Self> {
         #[derive(Deserialize)]
         struct Head {
             version: u64,
         }
-        let damaged = |error: serde_json::Error| Error::artifact(format!("this is no saved profile: {error}"));
+        let damaged = |error: serde_json::Error| Error::saved(format!("this is no saved profile: {error}"));
         let Head { version } = serde_json::from_str(json).map_err(damaged)?;
         if version > VERSION {
-            return Err(Error::Version { found: version, supported: VERSION });
+            return Err(Error::saved(format!(
+                "the profile has format version {version}, but this program reads versions up to {VERSION}; use the program that \
+                 wrote it, or a newer one"
+            )));
         }
         serde_json::from_str(json).map_err(damaged)
     }

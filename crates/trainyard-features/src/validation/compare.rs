@@ -1,32 +1,35 @@
 //! Data against other data.
 
 use super::anomaly::{Anomaly, AnomalyKind};
-use super::schema::{ColumnRule, DataSchema, Thresholds};
+use super::schema::{ColumnRule, DataSchema, Role, Thresholds};
 use crate::profile::{ColumnProfile, Profile, jensen_shannon, l_infinity};
 use crate::schema::ColumnType;
 
 /// How far columns have moved since earlier data, where it is further than the schema allows.
 pub fn compare_with_earlier(schema: &DataSchema, profile: &Profile, earlier: &Profile) -> Vec<Anomaly> {
     let kinds = (AnomalyKind::DriftLinf, AnomalyKind::DriftJs);
-    compare(schema, (profile, earlier), kinds, |rule| rule.drift.unwrap_or(schema.drift))
+    compare(schema, (profile, earlier), kinds, |rule| (rule.drift, schema.drift))
 }
 
 /// How much columns differ in served data, where it is more than the schema allows.
 pub fn compare_with_served(schema: &DataSchema, profile: &Profile, served: &Profile) -> Vec<Anomaly> {
     let kinds = (AnomalyKind::SkewLinf, AnomalyKind::SkewJs);
-    compare(schema, (profile, served), kinds, |rule| rule.skew.unwrap_or(schema.skew))
+    compare(schema, (profile, served), kinds, |rule| (rule.skew, schema.skew))
 }
 
 fn compare(
     schema: &DataSchema,
     (mine, theirs): (&Profile, &Profile),
     (linf, js): (AnomalyKind, AnomalyKind),
-    thresholds: impl Fn(&ColumnRule) -> Thresholds,
+    thresholds: impl Fn(&ColumnRule) -> (Option<Thresholds>, Thresholds),
 ) -> Vec<Anomaly> {
     let mut anomalies = Vec::new();
     for (name, rule) in &schema.columns {
         let Some((a, b)) = mine.get(name).zip(theirs.get(name)) else { continue };
-        let Thresholds { l_infinity: most, jensen_shannon: most_js } = thresholds(rule);
+        let (own, common) = thresholds(rule);
+        // Names of rows are others in other rows.
+        let common = if matches!(rule.role, Role::Id | Role::Split) { Thresholds::default() } else { common };
+        let Thresholds { l_infinity: most, jensen_shannon: most_js } = own.unwrap_or(common);
         let is_category = rule.values.is_some() || matches!(rule.column_type, ColumnType::Text | ColumnType::Bool);
         let most = most.filter(|_| is_category);
         anomalies.extend(exceeded(linf, name, most, l_infinity(a, b), &widest(a, b)));

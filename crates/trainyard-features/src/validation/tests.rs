@@ -129,6 +129,18 @@ fn drift_and_skew_are_measured_alike() {
 }
 
 #[test]
+fn names_of_rows_do_not_drift() {
+    let schema = |role: &str| {
+        DataSchema::from_toml(&format!(
+            "[drift]\njensen_shannon = 0.1\n[columns.x]\ntype = \"text\"\nrole = \"{role}\""
+        ))
+    };
+    let (now, before) = (texts(&["a", "b"]), texts(&["c", "d"]));
+    assert!(compare_with_earlier(&schema("id").unwrap(), &now, &before).is_empty());
+    assert_eq!(compare_with_earlier(&schema("feature").unwrap(), &now, &before).len(), 1);
+}
+
+#[test]
 fn a_column_may_have_thresholds_of_its_own() {
     let schema = "[drift]\njensen_shannon = 0.01\n[columns.x]\ntype = \"float\"\ndrift = { jensen_shannon = 1.0 }\nskew = { jensen_shannon = 0.5 }";
     let schema = DataSchema::from_toml(schema).unwrap();
