@@ -1,5 +1,6 @@
 //! What makes a model look better than it will be, as far as a quick look tells.
 
+use crate::spec::Spec;
 use crate::{Error, Result};
 use trainyard_data::{Profiling, Source, profile};
 use trainyard_features::profile::{ProfilerConfig, hints, shared_rows};
@@ -28,4 +29,22 @@ pub(crate) fn notices(train: &Source, eval: &Source, label: &str, threads: usize
         )
     });
     Ok(hints(&train).into_iter().map(|hint| hint.text).chain(shared).collect())
+}
+
+/// What a first look at the training rows of a spec tells of columns that predict the label alone, and of columns that name rows
+/// and are not among its keys. Nothing when the files are so large that looking would take long.
+///
+/// # Errors
+///
+/// When the rows cannot be read.
+pub fn first_look(spec: &Spec) -> Result<Vec<String>> {
+    let source = Source::open_all(&spec.data.source(&spec.data.train, &spec.base))?;
+    if source.total_bytes()? > BYTES {
+        return Ok(Vec::new());
+    }
+    let config = ProfilerConfig { label: Some(spec.data.label.column.clone()), rows: false };
+    let how = Profiling { config, exact: false, ..Profiling::default() };
+    let (profile, _) = profile(&source, &how, &|_| {})?;
+    let is_key = |column: &Option<String>| column.as_ref().is_some_and(|column| spec.data.keys.contains(column));
+    Ok(hints(&profile).into_iter().filter(|hint| !is_key(&hint.column)).map(|hint| hint.text).collect())
 }

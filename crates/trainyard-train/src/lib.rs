@@ -15,7 +15,7 @@ pub mod draft;
 mod error;
 mod estimator;
 pub mod evaluate;
-mod hints;
+pub mod hints;
 mod observer;
 pub mod report;
 mod results;

@@ -103,7 +103,8 @@ fn a_run_tells_of_columns_and_rows_that_leak() {
     let row = |i: usize| format!("{},{},{}\n", i % 20, 2 * (i * 7 % 50) + 1, i * 7 % 50);
     let leaky: String = (0..400).map(row).collect();
     let project = Project::new().write("leaky.csv", &format!("a,b,price\n{leaky}"));
-    project.run(&["init", "leaky.csv", "--label", "price", "--output", "leaky.toml"]);
+    let drafted = project.run(&["init", "leaky.csv", "--label", "price", "--output", "leaky.toml"]);
+    assert!(drafted.contains("note: `b` alone predicts `price`"), "{drafted}");
     let output = project.output(&["run", "leaky.toml", "--set", "train.epochs=1"]);
     let notes = String::from_utf8(output.stderr).unwrap();
     assert!(notes.contains("`b` alone predicts `price` (Pearson r 1.0000)"), "{notes}");
