@@ -113,11 +113,17 @@ fn cells(numbers: &NumberProfile, edges: &[f64]) -> Vec<f64> {
             cells[gaps + first] += bucket.count as f64;
         }
         for gap in first..last {
-            // Halved before it is subtracted, so that it does not overflow.
-            let share = (edges[gap + 1] / 2.0 - edges[gap] / 2.0) / (bucket.high / 2.0 - bucket.low / 2.0);
+            let share = share((edges[gap], edges[gap + 1]), (bucket.low, bucket.high));
             cells[gap] += bucket.count as f64 * share;
         }
     }
     cells.extend([numbers.nan, numbers.negative_infinite, numbers.positive_infinite].map(|count| count as f64));
     cells
+}
+
+/// The share of a bucket that lies in a cell of it.
+fn share(cell: (f64, f64), bucket: (f64, f64)) -> f64 {
+    // Halves of the widest buckets, so that they do not overflow.
+    let scale = if (bucket.1 - bucket.0).is_finite() { 1.0 } else { 0.5 };
+    (cell.1 * scale - cell.0 * scale) / (bucket.1 * scale - bucket.0 * scale)
 }

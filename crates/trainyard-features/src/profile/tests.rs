@@ -273,6 +273,15 @@ fn distances_of_numbers_are_over_the_cells_of_both_histograms() {
 }
 
 #[test]
+fn distances_of_the_largest_and_the_smallest_numbers_are_numbers() {
+    let of = |values: &[f64]| column(floats(&values.iter().copied().map(Some).collect::<Vec<_>>()));
+    for values in [[f64::MIN, f64::MAX], [0.0, 5e-324]] {
+        let distance = jensen_shannon(&of(&values), &of(&[0.0, 1.0])).unwrap();
+        assert!((0.0..=1.0).contains(&distance), "{distance}");
+    }
+}
+
+#[test]
 fn the_most_different_column_comes_first() {
     let a = profile(&batch(vec![("same", texts(&["a", "b"])), ("other", texts(&["a", "b"]))]), None);
     let b = profile(&batch(vec![("same", texts(&["b", "a"])), ("other", texts(&["c", "d"]))]), None);
