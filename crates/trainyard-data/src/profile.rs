@@ -47,8 +47,8 @@ impl Default for Profiling {
 ///
 /// When a row cannot be read, there are no rows, or the label is not among the columns.
 pub fn profile(source: &Source, how: &Profiling, progress: &dyn Fn(u64)) -> Result<(Profile, u64)> {
-    let mut rows = 0;
-    let mut count = |more| {
+    let mut rows: u64 = 0;
+    let mut count = |more: u64| {
         rows += more;
         progress(rows);
     };

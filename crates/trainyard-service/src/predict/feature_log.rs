@@ -345,7 +345,8 @@ mod tests {
             (row.model.as_str(), row.version, &row.keys["id"], &row.inputs["x"]),
             ("scaled", 7, &"r3".into(), &3.0.into())
         );
-        assert_eq!(row.features["x"], EncodedFeature::Numbers(vec![1.224_744_9]));
+        let EncodedFeature::Numbers(numbers) = &row.features["x"] else { panic!("{row:?}") };
+        assert!((numbers[0] - 1.224_744_9).abs() < 1e-6, "{numbers:?}");
         assert!(!row.inputs.contains_key("id"));
     }
 

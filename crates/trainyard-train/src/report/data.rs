@@ -129,7 +129,7 @@ impl DataReport<'_> {
         let names = names.iter().map(|name| (*name).to_owned());
         let label = self.data.profile.label.is_some().then(|| "with the label".to_owned());
         let distance = self.other.is_some().then(|| "distance".to_owned());
-        let body = shown.iter().map(|shown| {
+        let body = shown.iter().copied().map(|shown| {
             let cells = row(self, shown).into_iter();
             let label = label.as_ref().map(|_| stacked(shown, association));
             let distance =
