@@ -123,6 +123,22 @@ pub enum Error {
         /// The name.
         column: String,
     },
+    /// Inputs of one source that do not fit together.
+    #[error("the inputs `{first}` and `{second}` {problem}")]
+    Inputs {
+        /// The path of one.
+        first: String,
+        /// The path of the other.
+        second: String,
+        /// How they differ and how to fix it.
+        problem: String,
+    },
+    /// A query of a view that cannot be run.
+    #[error("the `sql` of `[view]` {problem}")]
+    View {
+        /// What is wrong with it and how to fix it.
+        problem: String,
+    },
     /// A column of a type that no feature reads.
     #[error(
         "column `{column}` of `{path}` has the type `{data_type}`, which is none of numbers, text, booleans, \
@@ -258,6 +274,20 @@ pub enum Error {
         /// What is wrong with it.
         source: trainyard_features::Error,
     },
+    /// A cluster could not do its work.
+    #[error("the scheduler `{scheduler}` {problem}")]
+    Cluster {
+        /// Address of its scheduler.
+        scheduler: String,
+        /// What went wrong and how to mend it.
+        problem: String,
+    },
+    /// An executor of a cluster met an error of this crate; these are its words.
+    #[error("{message}")]
+    Remote {
+        /// The error's message.
+        message: String,
+    },
     /// Features could not be fitted or applied.
     #[error(transparent)]
     Features(#[from] trainyard_features::Error),
@@ -292,11 +322,6 @@ impl Error {
     /// Makes a `Store` error of a store's error.
     pub(crate) fn store(action: &'static str, url: ObjectUrl) -> impl FnOnce(object_store::Error) -> Error {
         move |source| Error::Store { action, url: Box::new(url), hint: hint(&source), source: Box::new(source) }
-    }
-
-    /// Whether the error is about one row, so that `on_error = "skip"` may pass over it.
-    pub(crate) fn concerns_one_row(&self) -> bool {
-        matches!(self, Error::Ragged { .. } | Error::Value { .. } | Error::Record { .. })
     }
 }
 

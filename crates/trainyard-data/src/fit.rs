@@ -1,41 +1,154 @@
 //! Fitting features over all rows of a source.
 
-use arrow::record_batch::RecordBatch;
-use trainyard_features::{Collector, Features, FittedFeatures};
+use std::path::PathBuf;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 
-use crate::gather::{Gather, gather};
-use crate::{Result, Source};
+use trainyard_features::{Collector, Features, FittedFeatures, Memory, Round, Spill};
 
-/// Fits features: passes over the rows of `source` until nothing more is to be learnt, on `threads` threads.
-///
-/// The result is the same for any number of threads, as what the threads collect merges in any order. `progress` is called
-/// from time to time with the rows read so far, those of all passes together.
+use crate::ordered::internal;
+use crate::{Engine, Resources, Result, Scan, Source};
+
+/// The memory that fitting may use. It does not change the result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FitMemory {
+    /// Bytes that counts of values may take, those of all columns and threads together. More are counted on disk.
+    pub bytes: usize,
+    /// Where they go then, in a temporary file that is gone when fitting ends, however it does.
+    pub directory: PathBuf,
+}
+
+impl Default for FitMemory {
+    /// 1 GiB, and the directory for temporary files of the system.
+    fn default() -> Self {
+        Self { bytes: 1 << 30, directory: std::env::temp_dir() }
+    }
+}
+
+/// [`fit_within`] the memory that is usual.
 ///
 /// # Errors
 ///
-/// When a row cannot be read, there are no rows, or a feature cannot be fitted to them.
-pub fn fit(features: Features, source: &Source, threads: usize, progress: &dyn Fn(u64)) -> Result<FittedFeatures> {
-    let mut fitting = features.fit();
+/// Those of [`fit_within`].
+pub fn fit(
+    features: Features,
+    source: &Source,
+    engine: impl Into<Engine>,
+    progress: &dyn Fn(u64),
+) -> Result<FittedFeatures> {
+    fit_within(&FitMemory::default(), features, source, engine, progress)
+}
+
+/// Fits features: passes over the rows of `source` on an engine, such as a number of threads, until nothing more is to be
+/// learnt.
+///
+/// The result is the same for any engine and any memory, as what threads and machines collect merges in any order. `progress` is called from
+/// time to time with the rows read so far, those of all passes together.
+///
+/// # Errors
+///
+/// When a row cannot be read, there are no rows, a feature cannot be fitted to them, or counts that outgrow the memory cannot be
+/// written to disk.
+pub fn fit_within(
+    memory: &FitMemory,
+    features: Features,
+    source: &Source,
+    engine: impl Into<Engine>,
+    progress: &dyn Fn(u64),
+) -> Result<FittedFeatures> {
+    let (mut fitting, engine) = (features.fit(), engine.into());
+    let memory = Memory { bytes: memory.bytes, spill: Spill::new(&memory.directory) };
     let mut rows = 0;
-    while !fitting.finished() {
-        let source = source.select(&fitting.columns())?;
-        let collected = gather(&source, threads, &fitting.collector(), &mut |more| {
+    while let Some(round) = fitting.round() {
+        let source = source.select(&round.columns())?;
+        let mut progress = |more| {
             rows += more;
             progress(rows);
-        })?;
-        fitting.absorb(collected.state)?;
+        };
+        let collector = match &engine {
+            Engine::Local(Resources { threads, .. }) => {
+                pass(collectors(round, *threads, &memory), &source, &mut progress)?
+            }
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(cluster) => cluster.fit(round, &source, &mut progress)?,
+        };
+        fitting.absorb(collector)?;
     }
     Ok(fitting.finish()?)
 }
 
-impl Gather for Collector {
-    fn update(&mut self, batch: &RecordBatch) -> Result<()> {
-        Ok(self.update(batch)?)
-    }
+/// A collector for each thread, with its part of the memory.
+fn collectors(round: &Round, threads: usize, memory: &Memory) -> Vec<Collector> {
+    let threads = threads.max(1);
+    let memory = Memory { bytes: memory.bytes / threads, ..memory.clone() };
+    (0..threads).map(|_| round.collector_within(memory.clone())).collect()
+}
 
-    fn merge(&mut self, other: Self) -> Result<()> {
-        Ok(self.merge(other)?)
+/// One pass: each thread takes the next batch when it is done with its last one, of a scan of its own while that lasts.
+fn pass(collectors: Vec<Collector>, source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Collector> {
+    let scans = scans(source, collectors.len())?;
+    let (counter, counts) = channel();
+    let mut seen = 0;
+    let collector = thread::scope(|scope| {
+        let start = |(thread, collector)| {
+            let (scans, counter) = (&scans, counter.clone());
+            scope.spawn(move || collect(scans, thread, collector, counter))
+        };
+        let threads: Vec<_> = collectors.into_iter().enumerate().map(start).collect();
+        drop(counter);
+        for rows in counts {
+            seen += rows;
+            progress(rows);
+        }
+        let collectors = threads.into_iter().map(|thread| match thread.join() {
+            Ok(collector) => collector,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        merge(collectors.collect::<Result<Vec<_>>>()?)
+    })?;
+    let skipped = scans.iter().map(|scan| locked(scan).skipped()).sum();
+    if seen == 0 { Err(source.no_rows(skipped)) } else { Ok(collector) }
+}
+
+/// Scans that together pass over the source, as many as there are threads if it has so many pieces: each decodes on a thread of its
+/// own, and decoding may take longer than looking at what comes out.
+fn scans(source: &Source, threads: usize) -> Result<Vec<Mutex<Scan>>> {
+    let pieces = source.pieces()?;
+    let n = threads.min(pieces.len()).max(1);
+    let of_scan = |scan: usize| pieces.iter().skip(scan).step_by(n).cloned().collect::<Vec<_>>();
+    (0..n).map(|scan| source.scan_pieces(&of_scan(scan)).map(Mutex::new)).collect()
+}
+
+fn locked(scan: &Mutex<Scan>) -> MutexGuard<'_, Scan> {
+    scan.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What one thread does: its own scan first, then the others. Its error ends them all, and with them the other threads.
+fn collect(scans: &[Mutex<Scan>], thread: usize, mut collector: Collector, counter: Sender<u64>) -> Result<Collector> {
+    let own = thread % scans.len();
+    for scan in scans[own..].iter().chain(&scans[..own]) {
+        let next = || locked(scan).next();
+        while let Some(batch) = next() {
+            let rows = batch.and_then(|batch| {
+                collector.update(&batch)?;
+                Ok(batch.num_rows() as u64)
+            });
+            if rows.is_err() {
+                scans.iter().for_each(|scan| locked(scan).stop());
+            }
+            // The receiver outlives this thread.
+            let _ = counter.send(rows?);
+        }
     }
+    Ok(collector)
+}
+
+fn merge(collectors: Vec<Collector>) -> Result<Collector> {
+    let mut collectors = collectors.into_iter();
+    let mut merged = collectors.next().ok_or_else(|| internal("fitting ran on no thread"))?;
+    collectors.try_for_each(|collector| merged.merge(collector))?;
+    Ok(merged)
 }
 
 #[cfg(test)]
@@ -52,6 +165,16 @@ mod tests {
         for threads in [0, 2, 5] {
             assert_eq!(features(&config, threads).unwrap().0.fingerprint(), expected.fingerprint());
         }
+    }
+
+    #[test]
+    fn the_result_does_not_depend_on_the_memory() {
+        let (folder, config) = people(20_000);
+        let (unfitted, source) = crate::testing::unfitted(&config).unwrap();
+        let expected = fit(unfitted.clone(), &source, 1, &|_| {}).unwrap();
+        let none = FitMemory { bytes: 0, directory: folder.path().to_owned() };
+        assert_eq!(fit_within(&none, unfitted, &source, 3, &|_| {}).unwrap().to_json(), expected.to_json());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "only the data is left");
     }
 
     #[test]

@@ -8,10 +8,12 @@
 //!                                  Cache ──► Loader ──► Batch, Batch, .. in a new order each epoch
 //! ```
 //!
-//! A [`Source`] is a set of CSV or Parquet files and the columns that are needed of them. [`fit`] passes over its rows until
-//! the features know what they need. A [`Cache`] holds the encoded rows on disk. A [`Loader`] gives them out as batches. All
-//! of it streams: memory does not grow with the number of rows. All of it is deterministic: neither the fitted features nor
-//! the bytes of a cache nor the order of batches depend on the number of threads.
+//! A [`Source`] is a set of files, on this machine or in an object store, and the columns that are needed of them. A [`View`] puts
+//! the result of an SQL query over its rows in their place. [`fit`] passes over the rows until the features know what they need. A
+//! [`Cache`] holds the encoded rows on disk. A [`Loader`] gives them out as batches. All of it streams: memory does not grow
+//! with the number of rows. All of it is deterministic: neither the fitted features nor
+//! the bytes of a cache nor the order of batches depend on the number of threads, nor on the [`Engine`]: passes over raw rows may
+//! run on the machines of a cluster.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -36,32 +38,45 @@
 //!     rows.push(batch.rows);
 //! }
 //! assert_eq!(rows, [3, 1]);
-//! assert_eq!(loader.state(), LoaderState { epoch: 1, position: 0 });
+//! assert_eq!((loader.state().epoch, loader.state().position), (1, 0));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod background;
 mod cache;
+#[cfg(feature = "cluster")]
+pub mod cluster;
+mod engine;
 mod error;
 mod fit;
 mod gather;
 mod loader;
+mod loan;
+mod memory;
 mod ordered;
 mod profile;
+mod shuffle;
 mod sink;
 mod skew;
 mod source;
 #[cfg(test)]
 mod testing;
 mod validation;
+mod view;
 
 pub use arrow::record_batch::RecordBatch;
 pub use cache::{Cache, Split};
+pub use engine::Engine;
 pub use error::{Error, Place, Result};
-pub use fit::fit;
-pub use loader::{Loader, LoaderConfig, LoaderState};
+pub use fit::{FitMemory, fit, fit_within};
+pub use loader::{Loader, LoaderConfig, LoaderState, Origin, Share};
+pub use memory::{Memory, Resources};
 pub use profile::{Profiling, profile};
 pub use sink::{Sink, SinkFormat};
 pub use skew::{Skew, SkewExample, compare_served};
-pub use source::{Format, Location, ObjectUrl, OnError, PathSpec, Scan, Source, SourceConfig};
+pub use source::{
+    Format, INPUT_WEIGHT, Location, ObjectUrl, OnError, PathSpec, Piece, RowWeight, Scan, Source, SourceConfig,
+    SplitConfig,
+};
 pub use validation::{Validated, profile_against};
+pub use view::{Made, SavedView, TableConfig, View, ViewConfig};

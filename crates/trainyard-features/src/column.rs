@@ -130,6 +130,16 @@ pub(crate) fn texts(array: &StringArray) -> impl Iterator<Item = Option<&str>> {
     array.iter().map(|text| text.filter(|text| !text.is_empty()))
 }
 
+/// How many of them are missing.
+pub(crate) fn missing_texts(array: &StringArray) -> usize {
+    let is_empty = |ends: &[i32]| ends[0] == ends[1];
+    let rows = array.value_offsets().windows(2);
+    match array.nulls() {
+        None => rows.filter(|ends| is_empty(ends)).count(),
+        Some(nulls) => rows.zip(nulls).filter(|(ends, valid)| !valid || is_empty(ends)).count(),
+    }
+}
+
 /// Ids with at most one per row.
 pub(crate) fn single_ids(rows: usize, ids: impl Iterator<Item = Option<u64>>) -> Ragged {
     let mut ragged = Ragged { offsets: Vec::with_capacity(rows + 1), ids: Vec::with_capacity(rows), weights: None };

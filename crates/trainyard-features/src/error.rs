@@ -35,6 +35,17 @@ pub enum Error {
         /// What is wrong and how to fix it.
         problem: String,
     },
+    /// Counts that outgrew the memory could not be written to disk, or read from there.
+    #[error(
+        "cannot keep counts that outgrew the memory in `{}`: {problem}; make room there, give fitting more memory, or name another \
+         directory", path.display()
+    )]
+    Spill {
+        /// The temporary file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        problem: String,
+    },
     /// A [`Round`](crate::Round) or [`Collector`](crate::Collector) as bytes that is damaged, or not one of this round and program.
     #[error("cannot take in a part of fitting: {problem}")]
     Exchange {

@@ -82,7 +82,7 @@ pub mod validation;
 pub use batch::{Batch, CategoricalFeature, Encoding, NumericFeature};
 pub use error::{Error, Result};
 pub use features::Features;
-pub use fit::{Collector, Fitting, Round};
+pub use fit::{Collector, Fitting, Memory, Round, Spill};
 pub use fitted::FittedFeatures;
 pub use label::{Label, LabelSpec, LabelTask, LabelValue};
 pub use op::FeatureOp;

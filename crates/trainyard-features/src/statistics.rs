@@ -66,11 +66,10 @@ impl ColumnStatistics {
             distinct: None,
             top: Vec::new(),
         };
-        let filled = match field.column_type.into() {
-            Kind::Number | Kind::Int => statistics.fill_numbers(findings),
-            _ => statistics.fill_values(findings),
-        };
-        filled.map_err(Error::Internal)?;
+        match field.column_type.into() {
+            Kind::Number | Kind::Int => statistics.fill_numbers(findings).map_err(Error::Internal)?,
+            _ => statistics.fill_values(findings)?,
+        }
         Ok(statistics)
     }
 
@@ -89,12 +88,12 @@ impl ColumnStatistics {
         Ok(())
     }
 
-    fn fill_values(&mut self, findings: &Findings<'_>) -> Checked<()> {
-        let counts = findings.counts()?;
-        self.distinct = Some(counts.distinct());
+    fn fill_values(&mut self, findings: &Findings<'_>) -> Result<(), Error> {
+        let counts = findings.counts().map_err(Error::Internal)?;
+        let ranked = counts.ranked(TOP, 1)?;
+        self.distinct = Some(ranked.distinct);
         if counts.is_exact() {
-            let top = counts.ranked().into_iter().take(TOP);
-            self.top = top.map(|(value, count)| ValueCount { value, count }).collect();
+            self.top = ranked.values.into_iter().map(|(value, count)| ValueCount { value, count }).collect();
         }
         Ok(())
     }

@@ -68,6 +68,10 @@ pub struct Manifest {
     /// How the files of the training data were written, for programs that read such files again.
     #[serde(default)]
     pub files: BTreeMap<String, serde_json::Value>,
+    /// The query that made the columns of raw ones, if there was one, for programs that can run it. Predicting does not need it:
+    /// the inputs are what the query gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<serde_json::Value>,
     /// Step of training at which it was exported.
     pub step: u64,
     /// Metrics on the evaluation data.
@@ -95,6 +99,7 @@ impl Bundle {
             outputs,
             keys: Vec::new(),
             files: BTreeMap::new(),
+            view: None,
             step: snapshot.step,
             metrics: BTreeMap::new(),
             checksums: BTreeMap::new(),

@@ -3,6 +3,7 @@
 //! A value is a function of a stream and an index, so a parameter starts equal on every machine, whole or in parts, and
 //! a row of an embedding table need not exist before it is first trained.
 
+use crate::orthogonal::orthogonal;
 use crate::{Result, error::Settings};
 use serde::{Deserialize, Serialize};
 use trainyard_graph::random;
@@ -56,6 +57,10 @@ pub enum Initializer {
     HeNormal,
     /// Truncated normal with standard deviation `sqrt(1 / fan_in)`, that of the values (LeCun and others, 1998).
     LecunNormal,
+    /// A random orthogonal matrix (Saxe, McClelland and Ganguli, 2013): of `[.., in, out]`, with all axes but the last as one, the
+    /// columns, or the rows if there are fewer of them, have the length 1 and right angles. A row of a table is a random direction
+    /// of length 1.
+    Orthogonal,
 }
 
 /// Standard deviation of a standard normal variable given that it is within two of its deviations:
@@ -67,7 +72,7 @@ const BELOW_MINUS_2: f64 = 0.022_750_131_948_179_195;
 
 impl Initializer {
     /// Fills `out` with the values from `first_index` on: `out[i]` depends on `(stream, first_index + i)` and `fan`
-    /// alone.
+    /// alone. For [`Orthogonal`](Self::Orthogonal) `fan` is the matrix's number of rows and of columns.
     pub fn fill(&self, stream: u64, first_index: u64, fan: (usize, usize), out: &mut [f32]) {
         let (fan_in, fan_out) = (fan.0.max(1) as f64, fan.1.max(1) as f64);
         let mut each = |value: &dyn Fn(u64) -> f32| {
@@ -76,6 +81,10 @@ impl Initializer {
             }
         };
         match *self {
+            Self::Orthogonal => {
+                let matrix = orthogonal(stream, fan.0, fan.1);
+                each(&|i| matrix.get(i as usize).copied().unwrap_or(0.0));
+            }
             Self::Zeros => out.fill(0.0),
             Self::Constant { value } => out.fill(value),
             Self::Uniform { limit } => each(&|i| uniform(stream, i, f64::from(limit))),
@@ -205,11 +214,12 @@ mod tests {
 
     #[test]
     fn parts_equal_the_whole() {
-        for initializer in [Initializer::HeNormal, Initializer::GlorotUniform, Initializer::Normal { std: 1.0 }] {
+        use Initializer::{GlorotUniform, HeNormal, Normal, Orthogonal};
+        for initializer in [HeNormal, GlorotUniform, Normal { std: 1.0 }, Orthogonal] {
             let (mut whole, mut parts) = ([0.0; 10], [0.0; 10]);
-            initializer.fill(3, 100, (4, 4), &mut whole);
-            initializer.fill(3, 107, (4, 4), &mut parts[7..]);
-            initializer.fill(3, 100, (4, 4), &mut parts[..7]);
+            initializer.fill(3, 100, (14, 10), &mut whole);
+            initializer.fill(3, 107, (14, 10), &mut parts[7..]);
+            initializer.fill(3, 100, (14, 10), &mut parts[..7]);
             assert_eq!(whole, parts);
         }
     }
@@ -241,6 +251,7 @@ mod tests {
         for (text, expected) in [
             ("\"zeros\"", Initializer::Zeros),
             ("\"glorot_uniform\"", Initializer::GlorotUniform),
+            ("\"orthogonal\"", Initializer::Orthogonal),
             ("{\"truncated_normal\":{\"std\":0.5}}", Initializer::TruncatedNormal { std: 0.5 }),
         ] {
             assert_eq!(serde_json::from_str::<Initializer>(text).unwrap(), expected);

@@ -55,6 +55,7 @@ pub mod metrics;
 mod named;
 mod network;
 pub mod optim;
+mod orthogonal;
 mod param;
 mod schedule;
 

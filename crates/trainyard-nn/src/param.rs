@@ -91,6 +91,18 @@ impl ParamSpec {
         }
     }
 
+    /// What the initializer needs to know of the shape: the fan, or rows and columns, where all axes but the last are one.
+    fn scale(&self) -> (usize, usize) {
+        match (&self.initializer, &self.shape) {
+            (Initializer::Orthogonal, ParamShape::Table { dim }) => (1, *dim),
+            (Initializer::Orthogonal, ParamShape::Dense(dims)) => {
+                let (columns, rows) = dims.split_last().map_or((1, &[][..]), |(&last, rows)| (last, rows));
+                (rows.iter().product(), columns)
+            }
+            _ => self.fan(),
+        }
+    }
+
     /// The stream of this parameter's initial values under `seed`. It depends on the name alone.
     pub fn stream(&self, seed: u64) -> u64 {
         random::stream(seed, &self.name)
@@ -98,12 +110,12 @@ impl ParamSpec {
 
     /// Fills a dense parameter with its initial values; `stream` is [`stream`](Self::stream)'s.
     pub fn fill(&self, stream: u64, out: &mut [f32]) {
-        self.initializer.fill(stream, 0, self.fan(), out);
+        self.initializer.fill(stream, 0, self.scale(), out);
     }
 
     /// Fills a table's row `id` with its initial values; `stream` is [`stream`](Self::stream)'s.
     pub fn fill_row(&self, stream: u64, id: u64, out: &mut [f32]) {
-        self.initializer.fill(random::bits(stream, id), 0, self.fan(), out);
+        self.initializer.fill(random::bits(stream, id), 0, self.scale(), out);
     }
 }
 
@@ -147,6 +159,23 @@ mod tests {
         assert_eq!(row(1, 5), row(1, 5));
         assert_ne!(row(1, 5), row(1, 6));
         assert_ne!(row(1, 5), row(2, 5));
+    }
+
+    #[test]
+    fn an_orthogonal_kernel_has_all_axes_but_the_last_as_one() {
+        let norms = |dims: &[usize], columns: usize| -> Vec<f32> {
+            let spec = ParamSpec::new("x", ParamShape::Dense(dims.to_vec()), Initializer::Orthogonal);
+            let mut values = vec![0.0; spec.shape.len()];
+            spec.fill(spec.stream(1), &mut values);
+            let column = |c: usize| values.iter().skip(c).step_by(columns).map(|x| x * x).sum::<f32>();
+            (0..columns).map(column).collect()
+        };
+        trainyard_graph::check::close(&norms(&[3, 3, 2, 5], 5), &[1.0; 5], 1e-5);
+        trainyard_graph::check::close(&norms(&[8, 3], 3), &[1.0; 3], 1e-5);
+        let table = ParamSpec::new("x", ParamShape::Table { dim: 4 }, Initializer::Orthogonal);
+        let mut row = [0.0; 4];
+        table.fill_row(table.stream(1), 7, &mut row);
+        trainyard_graph::check::close(&[row.iter().map(|x| x * x).sum()], &[1.0], 1e-5);
     }
 
     #[test]

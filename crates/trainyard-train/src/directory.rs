@@ -3,7 +3,9 @@
 //! ```text
 //! config.toml            the spec with all defaults filled in
 //! features/features.json the fitted features
+//! view/<split>.parquet   rows as the view makes them, if there is one; may be removed, too
 //! cache/<split>.arrow    rows ready for the model; may be removed, it is made again
+//! shuffled               is there when the training rows of the cache are in a random order
 //! checkpoints/<step>/    parameters and state
 //! export/<version>/      the model
 //! metrics.json  report.html
@@ -16,6 +18,9 @@ use std::path::{Path, PathBuf};
 use trainyard_features::FittedFeatures;
 use trainyard_store::file::atomic_write;
 
+/// The file that says that training rows are in a random order.
+const SHUFFLED: &str = "shuffled";
+
 /// The directory of a run, held by this process alone.
 #[derive(Debug)]
 pub(crate) struct Directory {
@@ -27,17 +32,17 @@ pub(crate) struct Directory {
 impl Directory {
     /// Makes or opens the directory for `spec`.
     pub(crate) fn open(path: &Path, spec: &Spec) -> Result<Self> {
-        for dir in [path.to_owned(), path.join("features"), path.join("cache")] {
+        for dir in [path.to_owned(), path.join("features"), path.join("view"), path.join("cache")] {
             fs::create_dir_all(&dir).map_err(Error::io("create", &dir))?;
         }
         let lock = lock(path)?;
         let directory = Self { path: path.to_owned(), _lock: lock };
-        for dir in ["", "features", "cache", "export"] {
+        for dir in ["", "features", "view", "cache", "export"] {
             remove_leftovers(&path.join(dir));
         }
         directory.check_spec(spec)?;
         let config = directory.path.join("config.toml");
-        atomic_write(&config, resolved(spec).to_toml()?.as_bytes())?;
+        atomic_write(&config, spec.resolved().to_toml()?.as_bytes())?;
         Ok(directory)
     }
 
@@ -45,9 +50,30 @@ impl Directory {
         self.path.join(name)
     }
 
+    /// Where the rows of a split are kept that the view makes.
+    pub(crate) fn view(&self, split: &str) -> PathBuf {
+        self.path.join("view").join(format!("{split}.parquet"))
+    }
+
     /// Where the rows of a split are kept.
     pub(crate) fn cache(&self, split: &str) -> PathBuf {
         self.path.join("cache").join(format!("{split}.arrow"))
+    }
+
+    /// Whether training rows are kept in a random order.
+    pub(crate) fn is_shuffled(&self) -> bool {
+        self.join(SHUFFLED).exists()
+    }
+
+    /// Has training rows kept in a random order from now on.
+    pub(crate) fn shuffle(&self) -> Result<()> {
+        if self.is_shuffled() {
+            return Ok(());
+        }
+        if fs::read_dir(self.join("checkpoints")).is_ok_and(|mut entries| entries.next().is_some()) {
+            return Err(self.other("that has begun to learn from its rows in another order"));
+        }
+        Ok(atomic_write(&self.join(SHUFFLED), b"")?)
     }
 
     /// The fitted features, if they were fitted to the data that has this fingerprint.
@@ -75,14 +101,15 @@ impl Directory {
         (dir.join("features.json"), dir.join("data.txt"))
     }
 
-    /// Refuses a directory that was made for another spec. What may differ is how long to train.
+    /// Refuses a directory that was made for another spec. What may differ is how long to train; and as long as no features were
+    /// fitted, as when the spec had a mistake, there is nothing to keep.
     fn check_spec(&self, spec: &Spec) -> Result<()> {
         let path = self.path.join("config.toml");
-        if !path.exists() {
+        if !path.exists() || !self.features_paths().0.exists() {
             return Ok(());
         }
         let before = Spec::read(&path)?;
-        let (before, now) = (fixed(&before)?, fixed(&resolved(spec))?);
+        let (before, now) = (fixed(&before)?, fixed(&spec.resolved())?);
         let Some(difference) = before.lines().zip(now.lines()).find(|(a, b)| a != b) else {
             return if before.len() == now.len() { Ok(()) } else { Err(self.other("of another spec")) };
         };
@@ -124,11 +151,6 @@ fn remove_leftovers(dir: &Path) {
     for path in entries.filter(is_leftover) {
         drop(if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) });
     }
-}
-
-/// The spec with absolute paths, as it stands in `config.toml`.
-fn resolved(spec: &Spec) -> Spec {
-    Spec { data: spec.data.resolved(&spec.base), base: PathBuf::new(), ..spec.clone() }
 }
 
 /// The spec without what may change between two starts of one run.

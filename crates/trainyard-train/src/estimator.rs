@@ -1,26 +1,26 @@
 //! From a spec to a trained, evaluated and exported model.
 
+use crate::caches::Caches;
 use crate::directory::Directory;
 use crate::evaluate::{Evaluation, Evaluator, Figures, baseline, label_summary};
 use crate::hints;
 use crate::observer::{Event, Observer, Stage};
+use crate::prepared::Prepared;
 use crate::results::{Results, named};
 use crate::spec::Spec;
+use crate::splits::{Splits, all_rows};
 use crate::state::State;
 use crate::trainer::{Ending, Memory, Trainer};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use trainyard_data::{Cache, Source, Split, fit};
+use trainyard_data::{Cache, Engine, FitMemory, SavedView, Source, fit_within};
 use trainyard_features::{Features, FittedFeatures, LabelTask};
 use trainyard_graph::{Cpu, Device};
 use trainyard_model::{Architecture, Binding, Bundle, Head, Model, Predictor, TrainingArchitecture, head_of};
 use trainyard_nn::ParamShape;
 use trainyard_store::checkpoint::Checkpoints;
 use trainyard_store::{MemoryStore, ParamStore, Snapshot, StoreConfig};
-
-/// Share of the block clustering of labels beyond which rows look sorted; see [`Cache::label_clustering`].
-const CLUSTERED: f64 = 0.1;
 
 /// Trains what a spec says. [`fit`](Self::fit) resumes a run that its directory holds.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ pub struct Estimator {
     directory: PathBuf,
     model: Box<dyn Model>,
     head: Option<Box<dyn Head>>,
+    engine: Engine,
 }
 
 /// A run that has ended.
@@ -48,7 +49,8 @@ impl Estimator {
     /// An estimator whose run lives in `runs/<name>`.
     pub fn new(spec: Spec) -> Self {
         let directory = Path::new("runs").join(&spec.name);
-        Self { model: Box::new(spec.model.clone()), head: None, directory, spec }
+        let engine = Engine::from(spec.train.resources());
+        Self { model: Box::new(spec.model.clone()), head: None, directory, engine, spec }
     }
 
     /// The same in another directory.
@@ -69,6 +71,13 @@ impl Estimator {
         Self { head: Some(Box::new(head)), ..self }
     }
 
+    /// The same with the passes over raw rows, which fit and encode, on another engine than threads of this process. It
+    /// changes nothing in the results.
+    #[must_use]
+    pub fn with_engine(self, engine: impl Into<Engine>) -> Self {
+        Self { engine: engine.into(), ..self }
+    }
+
     /// The directory of the run.
     pub fn directory(&self) -> &Path {
         &self.directory
@@ -82,34 +91,71 @@ impl Estimator {
     /// When the data, the spec or the disk does not allow it. What was saved before stays.
     pub fn fit(&self, observer: &dyn Observer) -> Result<Trained> {
         let directory = Directory::open(&self.directory, &self.spec)?;
-        let features = self.fit_features(&directory, observer)?;
-        let sources = Sources::open(&self.spec, &features)?;
-        // A run that goes on has been told.
-        if !directory.cache("train").exists() {
-            let data = &self.spec.data;
-            let notices = hints::notices(&sources.train, &sources.eval, &data.label.column, self.spec.train.lanes())?;
-            notices.into_iter().for_each(|notice| observer.on(Event::Notice(notice)));
-        }
-        let caches = Caches::build(&directory, &features, &sources, self.spec.train.lanes(), observer)?;
+        let Encoded { view, features, caches } = self.encode(&directory, observer)?;
         let head = self.head(&features)?;
         let head = self.head.as_deref().unwrap_or(head.as_ref());
-        Run { estimator: self, directory, features, caches, head }.run(observer)
+        Run { estimator: self, directory, view, features, caches, head }.run(observer)
     }
 
-    fn fit_features(&self, directory: &Directory, observer: &dyn Observer) -> Result<FittedFeatures> {
-        let data = &self.spec.data;
-        let all = Source::open_all(&data.source(&data.train, &self.spec.base))?;
-        all.check_rows()?;
-        let fingerprint = all.fingerprint()?;
-        if let Some(features) = directory.features(&fingerprint)? {
+    /// Fits features and encodes all rows, which [`fit`](Self::fit) then finds; with `shuffle`, the training rows in a random
+    /// order, from then on. What is there already is not made again.
+    ///
+    /// # Errors
+    ///
+    /// When the data, the spec or the disk does not allow it, or rows are to be shuffled that a run has begun to learn from.
+    pub fn prepare(&self, shuffle: bool, observer: &dyn Observer) -> Result<Prepared> {
+        let directory = Directory::open(&self.directory, &self.spec)?;
+        if shuffle {
+            directory.shuffle()?;
+        }
+        let Encoded { features, caches, .. } = self.encode(&directory, observer)?;
+        Prepared::new(&features, &caches, directory.is_shuffled())
+    }
+
+    /// The steps before training, as far as they are not done yet.
+    fn encode(&self, directory: &Directory, observer: &dyn Observer) -> Result<Encoded> {
+        let all = all_rows(&self.spec)?;
+        let view = self.spec.resolved_view().map(|config| SavedView { config, rows: all.schema().clone() });
+        let viewed =
+            view.as_ref().map(|view| Splits::viewed(&self.spec, (view, &all), directory, observer)).transpose()?;
+        let (learnt, fingerprint) = match &viewed {
+            Some(viewed) => (viewed.train.clone(), viewed.train.fingerprint()?),
+            None => (Splits::training(&self.spec, &all)?, all.fingerprint()?),
+        };
+        let features = self.fit_features(&learnt, &fingerprint, directory, observer)?;
+        let splits = match viewed {
+            Some(viewed) => viewed,
+            None => Splits::with_columns(&self.spec, &features.labelled_inputs())?,
+        };
+        // A run that goes on has been told.
+        if !directory.cache("train").exists() {
+            let (label, threads) = (&self.spec.data.label.column, self.spec.train.lanes());
+            let notices = hints::notices(&splits.train, &splits.eval, label, threads)?;
+            notices.into_iter().for_each(|notice| observer.on(Event::Notice(notice)));
+        }
+        let caches = Caches::build((directory, &self.spec.train), &features, &splits, &self.engine, observer)?;
+        Ok(Encoded { view, features, caches })
+    }
+
+    /// The features, fitted to the training rows unless they were before; `data` tells of the rows whether they are the same.
+    fn fit_features(
+        &self,
+        learnt: &Source,
+        data: &str,
+        directory: &Directory,
+        observer: &dyn Observer,
+    ) -> Result<FittedFeatures> {
+        if let Some(features) = directory.features(data)? {
             return Ok(features);
         }
-        let (label, weight) = (Some(data.label.clone()), data.weight.clone());
-        let features = Features::new(self.spec.features.clone(), all.schema(), label, weight)?;
-        let learnt = if data.eval.is_some() { all } else { all.hold_out(HELD_OUT).0 };
+        let (label, weight) = (Some(self.spec.data.label.clone()), self.spec.data.weight_column());
+        let features = Features::new(self.spec.features.clone(), learnt.schema(), label, weight)?;
         observer.on(Event::Stage { stage: Stage::Fit, rows: None });
-        let fitted = fit(features, &learnt, self.spec.train.lanes(), &|rows| observer.on(Event::Rows(rows)))?;
-        directory.save_features(&fitted, &fingerprint)?;
+        let bytes = self.spec.train.resources().memory.fit_bytes() as usize;
+        let memory = FitMemory { bytes, directory: directory.join("features") };
+        let progress = |rows| observer.on(Event::Rows(rows));
+        let fitted = fit_within(&memory, features, learnt, self.engine.clone(), &progress)?;
+        directory.save_features(&fitted, data)?;
         Ok(fitted)
     }
 
@@ -118,69 +164,18 @@ impl Estimator {
     }
 }
 
-/// Without evaluation rows, one training row in so many is held out for them.
-const HELD_OUT: u64 = 10;
-
-/// The rows of each split with the columns that the features read, the label and the weight.
-struct Sources {
-    train: Source,
-    eval: Source,
-    test: Option<Source>,
-}
-
-impl Sources {
-    fn open(spec: &Spec, features: &FittedFeatures) -> Result<Self> {
-        let columns = features.labelled_inputs();
-        let typed: Vec<_> = columns.fields.iter().map(|field| (field.name.as_str(), Some(field.column_type))).collect();
-        let open = |split| Ok::<_, Error>(Source::open(&spec.data.source(split, &spec.base), &typed)?);
-        let train = open(&spec.data.train)?;
-        let (train, eval) = match &spec.data.eval {
-            Some(eval) => (train, open(eval)?),
-            None => train.hold_out(HELD_OUT),
-        };
-        let test = spec.data.test.as_ref().map(open).transpose()?;
-        Ok(Self { train, eval, test })
-    }
-}
-
-/// The encoded rows of each split.
-struct Caches {
-    train: Arc<Cache>,
-    eval: Arc<Cache>,
-    test: Option<Arc<Cache>>,
-}
-
-impl Caches {
-    fn build(
-        directory: &Directory,
-        features: &FittedFeatures,
-        sources: &Sources,
-        threads: usize,
-        observer: &dyn Observer,
-    ) -> Result<Self> {
-        let build = |split: &'static str, source: (Split, &Source)| -> Result<Arc<Cache>> {
-            observer.on(Event::Stage { stage: Stage::Encode(split), rows: None });
-            let progress = |rows| observer.on(Event::Rows(rows));
-            let cache = Cache::open_or_build(&directory.cache(split), features, source, threads, &progress)?;
-            if cache.skipped() > 0 {
-                observer
-                    .on(Event::Notice(format!("{split}: {} rows that cannot be read were skipped", cache.skipped())));
-            }
-            Ok(Arc::new(cache))
-        };
-        let train = build("train", (Split::Training, &sources.train))?;
-        if train.label_clustering() > CLUSTERED {
-            observer.on(Event::Notice("the training rows look sorted by label; shuffling mixes them".to_owned()));
-        }
-        let test = sources.test.as_ref().map(|source| build("test", (Split::Other, source))).transpose()?;
-        Ok(Self { eval: build("eval", (Split::Other, &sources.eval))?, train, test })
-    }
+/// What training reads.
+struct Encoded {
+    view: Option<SavedView>,
+    features: FittedFeatures,
+    caches: Caches,
 }
 
 /// One run of an estimator.
 struct Run<'a> {
     estimator: &'a Estimator,
     directory: Directory,
+    view: Option<SavedView>,
     features: FittedFeatures,
     caches: Caches,
     head: &'a dyn Head,
@@ -327,6 +322,8 @@ impl Run<'_> {
         bundle.manifest.metrics = named(figures).into_iter().collect();
         bundle.manifest.keys = spec.data.keys.clone();
         bundle.manifest.files = spec.data.files_as_data()?;
+        let view = self.view.as_ref().map(serde_json::to_value).transpose();
+        bundle.manifest.view = view.map_err(|error| Error::Internal(error.to_string()))?;
         bundle.write(&self.directory.join("export"), version)?;
         Ok(self.directory.join("export").join(version.to_string()))
     }

@@ -80,7 +80,7 @@ impl Evaluator<'_> {
 pub(crate) fn baseline(head: &dyn Head, labels: &LabelSummary, cache: &Arc<Cache>) -> Result<Figures> {
     let prediction = head.baseline(labels);
     let mut metrics = head.metrics();
-    each_batch(cache, |batch| {
+    each_labels(cache, |batch| {
         metrics.update(&prediction.repeat(batch.rows), &batch.labels, weights(batch));
         Ok(())
     })?;
@@ -91,7 +91,7 @@ pub(crate) fn baseline(head: &dyn Head, labels: &LabelSummary, cache: &Arc<Cache
 pub(crate) fn label_summary(cache: &Arc<Cache>, classes: usize) -> Result<LabelSummary> {
     let mut mean = Mean::default();
     let mut counts = vec![0.0; if classes > 1 { classes } else { 0 }];
-    each_batch(cache, |batch| {
+    each_labels(cache, |batch| {
         mean.update(&batch.labels, weights(batch));
         for (i, &label) in batch.labels.iter().enumerate() {
             if let Some(count) = counts.get_mut(label as usize) {
@@ -130,6 +130,11 @@ fn each_batch(cache: &Arc<Cache>, mut f: impl FnMut(&Batch) -> Result<()>) -> Re
         f(&batch)?;
     }
     Ok(())
+}
+
+/// Calls `f` with the labels and weights of all rows.
+fn each_labels(cache: &Cache, mut f: impl FnMut(&Batch) -> Result<()>) -> Result<()> {
+    (0..cache.blocks()).try_for_each(|block| f(&cache.labels(block)?))
 }
 
 fn weights(batch: &Batch) -> Option<&[f32]> {

@@ -1,6 +1,7 @@
 //! What makes a model look better than it will be, as far as a quick look tells.
 
 use crate::spec::Spec;
+use crate::splits::all_rows;
 use crate::{Error, Result};
 use trainyard_data::{Profiling, Source, profile};
 use trainyard_features::profile::{ProfilerConfig, hints, shared_rows};
@@ -38,7 +39,7 @@ pub(crate) fn notices(train: &Source, eval: &Source, label: &str, threads: usize
 ///
 /// When the rows cannot be read.
 pub fn first_look(spec: &Spec) -> Result<Vec<String>> {
-    let source = Source::open_all(&spec.data.source(&spec.data.train, &spec.base))?;
+    let source = all_rows(spec)?;
     if source.total_bytes()? > BYTES {
         return Ok(Vec::new());
     }

@@ -10,6 +10,7 @@
 //!
 //! The loop sees a `ParamStore` and cannot tell whether it is memory or a network.
 
+mod caches;
 mod directory;
 pub mod draft;
 mod error;
@@ -17,15 +18,18 @@ mod estimator;
 pub mod evaluate;
 pub mod hints;
 mod observer;
+mod prepared;
 pub mod report;
 mod results;
 pub mod spec;
+mod splits;
 mod state;
 mod trainer;
 
 pub use error::{Error, Result};
 pub use estimator::{Estimator, Trained};
 pub use observer::{Event, Observer, Silent, Stage};
+pub use prepared::{Prepared, PreparedSplit};
 pub use results::Results;
 pub use spec::Spec;
 pub use state::{HistoryPoint, State};

@@ -50,10 +50,14 @@ pub enum Event<'a> {
 /// A part of a run that takes time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stage {
+    /// Making the rows of a split that the view gives.
+    View(&'static str),
     /// Fitting features over the training rows.
     Fit,
     /// Transforming the rows of a split.
     Encode(&'static str),
+    /// Bringing the rows of a split into a random order.
+    Shuffle(&'static str),
     /// An epoch of training.
     Train,
     /// Evaluating a split.

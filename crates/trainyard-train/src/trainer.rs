@@ -9,7 +9,7 @@ use crate::state::{HistoryPoint, State};
 use crate::{Error, Result};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use trainyard_data::{Cache, Loader, LoaderConfig};
+use trainyard_data::{Cache, Loader};
 use trainyard_features::Batch;
 use trainyard_graph::{Lanes, Mode, Program};
 use trainyard_model::{BatchFeeds, BatchKeys, Binding};
@@ -75,13 +75,14 @@ impl Trainer<'_> {
 
     /// Trains until there is a reason to end.
     pub(crate) fn run(&mut self, cache: &Arc<Cache>, observer: &dyn Observer) -> Result<Ending> {
-        let mut loader = Loader::new(cache.clone(), self.loader_config(), self.state.loader)?;
+        // What has ended goes on nowhere, whatever rows and order there are now.
+        if let Some(ending) = self.ending()? {
+            return Ok(ending);
+        }
+        let mut loader = Loader::new(cache.clone(), self.config.loader(), self.state.loader)?;
         let mut saved = Instant::now();
         observer.on(Event::Stage { stage: Stage::Train, rows: Some(cache.rows()) });
         loop {
-            if let Some(ending) = self.ending()? {
-                return Ok(ending);
-            }
             let batch = loader.next_batch()?;
             self.state.loader = loader.state();
             if let Some(batch) = &batch {
@@ -97,6 +98,9 @@ impl Trainer<'_> {
             }
             if observer.wants_stop() {
                 return Ok(Ending::Interrupted);
+            }
+            if let Some(ending) = self.ending()? {
+                return Ok(ending);
             }
         }
     }
@@ -160,11 +164,6 @@ impl Trainer<'_> {
 
     fn diverged(&self, step: u64, loss: f64) -> Result<Error> {
         Ok(Error::Diverged { step, loss, checkpoint: self.checkpoints.steps()?.last().copied() })
-    }
-
-    fn loader_config(&self) -> LoaderConfig {
-        let TrainConfig { batch_size, shuffle, shuffle_rows, seed, .. } = *self.config;
-        LoaderConfig { batch_size, shuffle, shuffle_rows, seed, ..LoaderConfig::default() }
     }
 }
 

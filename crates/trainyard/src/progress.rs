@@ -88,8 +88,10 @@ fn evaluated(point: &HistoryPoint, best: bool) -> String {
 
 fn title(stage: &Stage) -> String {
     match stage {
+        Stage::View(split) => format!("view of {split}"),
         Stage::Fit => "fit features".to_owned(),
         Stage::Encode(split) => format!("encode {split}"),
+        Stage::Shuffle(split) => format!("shuffle {split}"),
         Stage::Train => "train".to_owned(),
         Stage::Evaluate(split) => format!("evaluate {split}"),
     }

@@ -56,24 +56,43 @@ impl Block {
         Ok(Self { rows: batch.num_rows(), numeric_width: layout.numeric_width, numeric, ids, labels, weights })
     }
 
+    /// Number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// Number of categorical features.
     pub(crate) fn n_ids(&self) -> usize {
         self.ids.len()
     }
 
-    /// The numbers of a row.
-    pub(crate) fn numeric(&self, row: usize) -> &[f32] {
-        &self.numeric[row * self.numeric_width..(row + 1) * self.numeric_width]
+    /// Numbers per row.
+    pub(crate) fn numeric_width(&self) -> usize {
+        self.numeric_width
     }
 
-    /// The label of a row, if there are labels.
-    pub(crate) fn label(&self, row: usize) -> Option<f32> {
-        self.labels.get(row).copied()
+    /// The numbers of all rows.
+    pub(crate) fn numbers(&self) -> &[f32] {
+        &self.numeric
     }
 
-    /// The weight of a row, if there are weights.
-    pub(crate) fn weight(&self, row: usize) -> Option<f32> {
-        self.weights.get(row).copied()
+    /// The labels of all rows; empty when they have none.
+    pub(crate) fn labels(&self) -> &[f32] {
+        &self.labels
+    }
+
+    /// The weights of all rows; empty when they have none.
+    pub(crate) fn weights(&self) -> &[f32] {
+        &self.weights
+    }
+
+    /// The ids of a feature that has one at most in each row, and which of these there are, if not all. `None` for a feature
+    /// that may have more, or whose ids are wide.
+    pub(crate) fn single_ids(&self, feature: usize) -> Option<(&[u32], Option<&NullBuffer>)> {
+        match &self.ids[feature] {
+            Ids { values: Values::Narrow(values), offsets: None, present, .. } => Some((values, present.as_ref())),
+            _ => None,
+        }
     }
 
     /// Adds the ids that a row has of a feature to `ragged`.
@@ -88,6 +107,11 @@ impl Block {
             ragged.weights.get_or_insert_default().extend_from_slice(&weights[places]);
         }
         ragged.offsets.push(ragged.ids.len() as u32);
+    }
+
+    /// All rows without their features.
+    pub(super) fn to_labels(&self) -> Batch {
+        Batch { rows: self.rows, labels: self.labels.to_vec(), weights: self.weights.to_vec(), ..Batch::default() }
     }
 
     /// All rows.

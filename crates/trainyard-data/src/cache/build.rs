@@ -3,41 +3,39 @@
 use std::path::Path;
 
 use arrow::record_batch::RecordBatch;
-use trainyard_features::{Batch, Encoding};
+use trainyard_features::FittedFeatures;
 
+use super::cache::Split;
 use super::layout::Layout;
 use super::writer::Writer;
+use crate::loan::{Loan, Purse};
 use crate::ordered::map_in_order;
-use crate::{Result, Source};
+use crate::{Engine, Resources, Result, Source};
 
 /// What it takes to write a cache.
 pub(super) struct Build<'a> {
     pub path: &'a Path,
     pub fingerprint: String,
+    pub features: (Split, &'a FittedFeatures),
     pub source: &'a Source,
-    pub threads: usize,
-    /// Makes raw rows ready for a model.
-    pub transform: &'a (dyn Fn(&RecordBatch) -> Result<Batch> + Sync),
+    pub engine: Engine,
     /// Is told the rows written so far.
     pub progress: &'a dyn Fn(u64),
 }
 
-/// What a thread makes of a batch of raw rows.
-enum Encoded {
-    Rows(RecordBatch),
-    /// The rows do not fit the layout, but this one.
-    Misfit(Layout),
-}
+/// What is made of a batch of raw rows: encoded ones, or the layout that these would take.
+type Encoded = Result<RecordBatch, Layout>;
 
 impl Build<'_> {
-    /// Writes all rows, which have this encoding.
-    pub(super) fn run(&self, encoding: &Encoding) -> Result<()> {
+    /// Writes all rows.
+    pub(super) fn run(&self) -> Result<()> {
         let mut scan = self.source.scan()?;
         let Some(first) = scan.next().transpose()? else {
-            return Err(self.source.no_rows(&scan));
+            return Err(self.source.no_rows(scan.skipped()));
         };
         drop(scan);
-        let mut layout = Layout::new(encoding, &(self.transform)(&first)?);
+        let (split, features) = self.features;
+        let mut layout = Layout::new(features.encoding(), &split.transform(features, &first)?);
         // The first rows tell the layout nearly always. Where a later row has more ids than it holds, all is done again.
         while let Some(wider) = self.write(&layout)? {
             layout = wider;
@@ -50,19 +48,10 @@ impl Build<'_> {
         let fingerprints = (self.fingerprint.clone(), self.source.fingerprint()?);
         let mut writer = Writer::create(self.path, layout.clone(), fingerprints)?;
         let (mut rows, mut wider) = (0, None);
-        let transform = self.transform;
-        let encode = |raw| {
-            let batch = transform(&raw)?;
-            match layout.widened(&batch) {
-                Some(wider) => Ok(Encoded::Misfit(wider)),
-                None => Ok(Encoded::Rows(layout.encode(batch)?)),
-            }
-        };
-        let mut scan = self.source.scan()?;
-        map_in_order(&mut scan, self.threads, encode, |encoded| {
+        let skipped = self.encode(layout, &mut |encoded| {
             match encoded {
-                Encoded::Misfit(layout) => wider = Some(layout),
-                Encoded::Rows(batch) => {
+                Err(layout) => wider = Some(layout),
+                Ok(batch) => {
                     writer.write(&batch)?;
                     rows += batch.num_rows() as u64;
                     (self.progress)(rows);
@@ -71,52 +60,69 @@ impl Build<'_> {
             Ok(wider.is_none())
         })?;
         if wider.is_none() {
-            writer.finish(scan.skipped())?;
+            writer.finish(skipped)?;
         }
         Ok(wider)
     }
+
+    /// Hands the rows to `sink` in their order, until it wants no more; how many were skipped.
+    fn encode(&self, layout: &Layout, sink: &mut dyn FnMut(Encoded) -> Result<bool>) -> Result<u64> {
+        let (split, features) = self.features;
+        match &self.engine {
+            Engine::Local(Resources { threads, memory }) => {
+                let purse = Purse::new(memory.flight_bytes());
+                let mut scan = self.source.scan()?;
+                let lent = scan.by_ref().map(|raw| raw.map(|raw| lend(&purse, raw)));
+                let encode = |(raw, loan)| {
+                    let encoded = layout.encode_or_widen(split.transform(features, &raw)?)?;
+                    drop(raw);
+                    Ok((encoded, loan))
+                };
+                map_in_order(lent, *threads, encode, |(encoded, _loan)| sink(encoded))?;
+                Ok(scan.skipped())
+            }
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(cluster) => cluster.encode(self.source, (split, features), layout, sink),
+        }
+    }
+}
+
+/// Waits until there is memory for a batch and for what is made of it on the way.
+fn lend(purse: &Purse, raw: RecordBatch) -> (RecordBatch, Loan<'_>) {
+    let loan = purse.lend(2 * raw.get_array_memory_size() as u64);
+    (raw, loan)
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use trainyard_features::CategoricalFeature;
-    use trainyard_graph::Ragged;
+    use trainyard_features::Features;
 
-    use super::*;
-    use crate::Cache;
-    use crate::testing::people;
-
-    /// One id in each row, and two from the second batch on.
-    fn two_ids_later(rows: &RecordBatch) -> Result<Batch> {
-        let n = rows.num_rows();
-        let mut ids = Ragged::new();
-        (0..n as u64).for_each(|row| if n < 8192 { ids.push_row(&[row, 1]) } else { ids.push_row(&[row]) });
-        Ok(Batch { rows: n, ids: vec![ids], labels: vec![0.0; n], ..Batch::default() })
-    }
+    use crate::{Cache, Source, SourceConfig, Split, fit};
 
     #[test]
     fn rows_that_need_another_layout_get_it() {
-        let (folder, config) = people(10_000);
-        let source = Source::open(&config, &[("age", None)]).unwrap();
-        let path = folder.path().join("cache.arrow");
+        let folder = tempfile::tempdir().unwrap();
+        let (csv, path) = (folder.path().join("t.csv"), folder.path().join("cache.arrow"));
+        // One tag in each row, and two from the second block on.
+        let rows: String = (0..10_000).map(|row| if row < 8192 { "a\n" } else { "b a\n" }).collect();
+        std::fs::write(&csv, format!("tags\n{rows}")).unwrap();
+        let config = SourceConfig { path: csv.as_path().into(), ..SourceConfig::default() };
+        let source = Source::open(&config, &[("tags", None)]).unwrap();
+        let specs =
+            r#"{ "parts": { "op": "tokenize", "input": "tags" }, "tags": { "op": "vocabulary", "input": "parts" } }"#;
+        let features = Features::new(serde_json::from_str(specs).unwrap(), source.schema(), None, None).unwrap();
+        let features = fit(features, &source, 2, &|_| {}).unwrap();
         let started = AtomicU64::new(0);
-        let build = Build {
-            path: &path,
-            fingerprint: "f".into(),
-            source: &source,
-            threads: 2,
-            transform: &two_ids_later,
-            progress: &|rows| {
-                started.fetch_add(u64::from(rows == 8192), Ordering::Relaxed);
-            },
+        let progress = |rows| {
+            started.fetch_add(u64::from(rows == 8192), Ordering::Relaxed);
         };
-        let categorical = vec![CategoricalFeature::new("tags", 10_000)];
-        build.run(&Encoding { numeric: Vec::new(), categorical }).unwrap();
-        let cache = Cache::open(&path, "f").unwrap();
-        assert_eq!(cache.read(0).unwrap().ids[0].row(8191), [8191]);
-        assert_eq!(cache.read(1).unwrap().ids[0].row(7), [7, 1]);
+        let cache = Cache::build(&path, &features, (Split::Other, &source), 2, &progress).unwrap();
+        let (a, b) = (cache.read(0).unwrap().ids[0].row(0)[0], cache.read(1).unwrap().ids[0].row(7)[0]);
+        assert_eq!(cache.read(0).unwrap().ids[0].row(8191), [a]);
+        assert_eq!(cache.read(1).unwrap().ids[0].row(7), [b, a]);
+        assert_ne!(a, b);
         assert_eq!(started.into_inner(), 2);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "a temporary file stayed");
     }

@@ -9,16 +9,19 @@ use arrow::buffer::{Buffer, MutableBuffer};
 use arrow::ipc::reader::FileDecoder;
 use arrow::ipc::{Block as IpcBlock, MetadataVersion, root_as_footer};
 use arrow::record_batch::RecordBatch;
+use serde::{Deserialize, Serialize};
 use trainyard_features::{Batch, FittedFeatures};
 
 use super::block::Block;
 use super::build::Build;
 use super::index::{BlockEntry, Index, KEY};
-use crate::Source;
+use super::writer::Writer;
 use crate::error::{Error, Result};
+use crate::{Engine, Source};
 
 /// What rows are encoded for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Split {
     /// To learn from: the rows that the features were fitted on, so that a feature which was fitted on labels must not show a row
     /// its own ([`FittedFeatures::transform_training`]).
@@ -35,6 +38,21 @@ impl Split {
             Self::Other => features.fingerprint(),
         }
     }
+
+    /// Makes raw rows ready for a model; with labels if the features have one.
+    pub(crate) fn transform(self, features: &FittedFeatures, rows: &RecordBatch) -> Result<Batch> {
+        let labelled = features.label().is_some();
+        Ok(match self {
+            Self::Training if labelled => features.transform_training(rows)?,
+            Self::Other if labelled => features.transform_labelled(rows)?,
+            _ => features.transform(rows)?,
+        })
+    }
+}
+
+/// The fingerprint of rows in the random order of a seed.
+fn shuffled(fingerprint: &str, seed: u64) -> String {
+    format!("{fingerprint}-shuffled-{seed}")
 }
 
 /// Encoded rows in a file, in blocks of at most 8192 rows that are read in any order. Any number of threads may read.
@@ -47,9 +65,9 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Transforms all rows of `source` on `threads` threads, writes them to `path`, and opens the file.
+    /// Transforms all rows of `source` on an engine, writes them to `path`, and opens the file.
     ///
-    /// The bytes do not depend on the number of threads. A file at `path` is replaced once the new one is complete.
+    /// The bytes do not depend on the engine. A file at `path` is replaced once the new one is complete.
     /// Rows have labels if the features have one. `progress` is called from time to time with the rows written so far.
     ///
     /// # Errors
@@ -59,20 +77,12 @@ impl Cache {
         path: &Path,
         features: &FittedFeatures,
         (split, source): (Split, &Source),
-        threads: usize,
+        engine: impl Into<Engine>,
         progress: &dyn Fn(u64),
     ) -> Result<Cache> {
-        let labelled = features.label().is_some();
-        let transform = |rows: &RecordBatch| {
-            Ok(match split {
-                Split::Training if labelled => features.transform_training(rows)?,
-                Split::Other if labelled => features.transform_labelled(rows)?,
-                _ => features.transform(rows)?,
-            })
-        };
         let fingerprint = split.fingerprint(features);
-        let build = Build { path, fingerprint, source, threads, transform: &transform, progress };
-        build.run(features.encoding())?;
+        let build = Build { path, fingerprint, features: (split, features), source, engine: engine.into(), progress };
+        build.run()?;
         Self::open(path, &split.fingerprint(features))
     }
 
@@ -89,8 +99,13 @@ impl Cache {
             let (found, expected) = (index.fingerprint, fingerprint.to_owned());
             return Err(Error::StaleCache { path: path.into(), found, expected });
         }
+        Ok(Self::of_index(path, file, index))
+    }
+
+    /// A file of which the index is known.
+    pub(super) fn of_index(path: &Path, file: File, index: Index) -> Cache {
         let decoder = FileDecoder::new(Arc::new(index.layout.schema(Default::default())), MetadataVersion::V5);
-        Ok(Cache { path: path.to_owned(), file, index, decoder })
+        Cache { path: path.to_owned(), file, index, decoder }
     }
 
     /// Opens the file at `path` if it was written for these features and this source; builds it anew otherwise.
@@ -102,14 +117,25 @@ impl Cache {
         path: &Path,
         features: &FittedFeatures,
         (split, source): (Split, &Source),
-        threads: usize,
+        engine: impl Into<Engine>,
         progress: &dyn Fn(u64),
     ) -> Result<Cache> {
-        let expected = source.fingerprint()?;
         match Self::open(path, &split.fingerprint(features)) {
-            Ok(cache) if cache.index.source == expected => Ok(cache),
-            _ => Self::build(path, features, (split, source), threads, progress),
+            Ok(cache) if cache.index.source == source.fingerprint()? => Ok(cache),
+            _ => Self::build(path, features, (split, source), engine, progress),
         }
+    }
+
+    /// Opens the file at `path` if [`Cache::shuffle`] wrote it with this seed from training rows of these features and this
+    /// source.
+    ///
+    /// # Errors
+    ///
+    /// When a file of the source is not there any more.
+    pub fn open_shuffled(path: &Path, features: &FittedFeatures, source: &Source, seed: u64) -> Result<Option<Cache>> {
+        let expected = source.fingerprint()?;
+        let cache = Self::open(path, &shuffled(&Split::Training.fingerprint(features), seed)).ok();
+        Ok(cache.filter(|cache| cache.index.source == expected))
     }
 
     /// Where the file is.
@@ -130,6 +156,32 @@ impl Cache {
     /// Rows of a block, 1 to 8192; 0 when there is no such block.
     pub fn block_rows(&self, block: usize) -> usize {
         self.index.blocks.get(block).map_or(0, |block| block.rows as usize)
+    }
+
+    /// What tells these rows, in this order, from others, wherever the file lies.
+    pub fn content(&self) -> u64 {
+        self.index.content()
+    }
+
+    /// The fingerprint of these rows in the random order of a seed.
+    pub(crate) fn shuffled_fingerprint(&self, seed: u64) -> String {
+        shuffled(&self.index.fingerprint, seed)
+    }
+
+    /// A file of rows of the same kind, of the same source.
+    pub(crate) fn writer(&self, path: &Path, fingerprint: &str) -> Result<Writer> {
+        let fingerprints = (fingerprint.to_owned(), self.index.source.clone());
+        Writer::create(path, self.index.layout.clone(), fingerprints)
+    }
+
+    /// Encodes rows of the same kind.
+    pub(crate) fn encode(&self, rows: Batch) -> Result<RecordBatch> {
+        self.index.layout.encode(rows)
+    }
+
+    /// Bytes of a block in the file.
+    pub(crate) fn block_bytes(&self, block: usize) -> u64 {
+        self.index.blocks.get(block).map_or(0, |block| block.length)
     }
 
     /// Rows of the source that could not be read and were left out.
@@ -165,6 +217,15 @@ impl Cache {
         Ok(self.block(block)?.to_batch())
     }
 
+    /// Reads the labels and weights of a block, without what its rows have of features.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Cache::read`].
+    pub fn labels(&self, block: usize) -> Result<Batch> {
+        Ok(self.block(block)?.to_labels())
+    }
+
     /// Mean bytes of a row in the file.
     pub(crate) fn row_bytes(&self) -> u64 {
         let bytes: u64 = self.index.blocks.iter().map(|block| block.length).sum();
@@ -176,7 +237,7 @@ impl Cache {
         let Some(entry) = self.index.blocks.get(block) else {
             return self.damaged(format!("it has {} blocks, block {block} was asked for", self.blocks()));
         };
-        let bytes = self.block_bytes(block, entry)?;
+        let bytes = self.read_block(block, entry)?;
         // A message starts with a mark of four bytes and the length of its head; both belong to the head.
         let head = bytes.get(4..8).map_or(0, |b| 8 + i32::from_le_bytes([b[0], b[1], b[2], b[3]]));
         let place = IpcBlock::new(0, head, bytes.len() as i64 - i64::from(head));
@@ -187,7 +248,7 @@ impl Cache {
         }
     }
 
-    fn block_bytes(&self, block: usize, entry: &BlockEntry) -> Result<Buffer> {
+    fn read_block(&self, block: usize, entry: &BlockEntry) -> Result<Buffer> {
         let mut bytes = MutableBuffer::from_len_zeroed(entry.length as usize);
         self.file.read_exact_at(&mut bytes, entry.offset).map_err(Error::io("read", &self.path))?;
         if crc32fast::hash(&bytes) != entry.crc {
@@ -204,7 +265,6 @@ impl Cache {
     #[cfg(test)]
     pub(crate) fn of_blocks(path: &Path, encoding: &trainyard_features::Encoding, blocks: Vec<Batch>) -> Result<Cache> {
         use super::layout::Layout;
-        use super::writer::Writer;
         let mut layout = Layout::new(encoding, &blocks[0]);
         for block in &blocks {
             layout = layout.widened(block).unwrap_or(layout);
@@ -246,6 +306,7 @@ mod tests {
 
     use super::*;
     use crate::testing::{features, people};
+    use crate::{Memory, Resources};
 
     /// The cache of some people, small enough to be damaged everywhere.
     fn cache(rows: u64) -> (tempfile::TempDir, Cache, FittedFeatures, Source) {
@@ -269,12 +330,23 @@ mod tests {
     }
 
     #[test]
+    fn labels_are_those_of_the_rows() {
+        let (_folder, cache, ..) = cache(9_000);
+        for block in 0..2 {
+            let (rows, labels) = (cache.read(block).unwrap(), cache.labels(block).unwrap());
+            assert_eq!((labels.rows, labels.labels, labels.weights), (rows.rows, rows.labels, rows.weights));
+            assert!(labels.ids.is_empty() && labels.numeric.is_empty());
+        }
+    }
+
+    #[test]
     fn the_bytes_do_not_depend_on_the_threads() {
         let (folder, cache, features, source) = cache(20_000);
         let expected = std::fs::read(cache.path()).unwrap();
         for threads in [1, 3, 8] {
             let path = folder.path().join(format!("{threads}.arrow"));
-            Cache::build(&path, &features, (Split::Other, &source), threads, &|_| {}).unwrap();
+            let resources = Resources { threads, memory: Memory::LEAST };
+            Cache::build(&path, &features, (Split::Other, &source), resources, &|_| {}).unwrap();
             assert!(std::fs::read(path).unwrap() == expected, "{threads} threads");
         }
     }
@@ -326,8 +398,8 @@ mod tests {
     #[test]
     fn a_cache_is_built_again_when_the_data_has_changed() {
         let (folder, cache, features, source) = cache(10);
-        let rows =
-            || Cache::open_or_build(cache.path(), &features, (Split::Other, &source), 1, &|_| {}).unwrap().rows();
+        let open = || Cache::open_or_build(cache.path(), &features, (Split::Other, &source), 2, &|_| {});
+        let rows = || open().unwrap().rows();
         assert_eq!(rows(), 10);
         let path = folder.path().join("people.csv");
         let text = std::fs::read_to_string(&path).unwrap() + "20,Bern,1,0\n";

@@ -1,6 +1,7 @@
 //! What a cache says about itself, in the footer of its file.
 
 use serde::{Deserialize, Serialize};
+use trainyard_graph::random;
 
 use super::layout::Layout;
 
@@ -72,6 +73,14 @@ impl Index {
         self.blocks.iter().map(|block| u64::from(block.rows)).sum()
     }
 
+    /// What tells these rows from others: a hash of how many each block has and of their bytes.
+    pub(super) fn content(&self) -> u64 {
+        let start = random::stream(u64::from(VERSION), "content");
+        self.blocks
+            .iter()
+            .fold(start, |hash, block| random::bits(hash, u64::from(block.rows) << 32 | u64::from(block.crc)))
+    }
+
     /// The part of the labels' variance that lies between blocks, in `[0, 1]`; 0 when all labels are equal.
     pub(super) fn label_clustering(&self) -> f64 {
         let rows = self.rows() as f64;
@@ -117,6 +126,25 @@ mod tests {
     fn mixed_labels_are_not_clustered() {
         check_clustering(&[(0.5, 0.25), (0.5, 0.25)], 0.0);
         check_clustering(&[(1.0, 0.0)], 0.0);
+    }
+
+    #[test]
+    fn other_rows_have_another_content() {
+        let index = index(&[(0.0, 0.0), (0.0, 0.0)]);
+        let changed = |change: &dyn Fn(&mut Vec<BlockEntry>)| {
+            let mut other = index.clone();
+            change(&mut other.blocks);
+            other.content()
+        };
+        let contents = [
+            index.content(),
+            changed(&|blocks| blocks[1].crc = 1),
+            changed(&|blocks| blocks[0].crc = 1),
+            changed(&|blocks| blocks[0].rows = 99),
+            changed(&|blocks| blocks.truncate(1)),
+        ];
+        assert_eq!(contents.iter().collect::<std::collections::BTreeSet<_>>().len(), contents.len());
+        assert_eq!(changed(&|blocks| blocks[0].offset = 7), index.content());
     }
 
     #[test]

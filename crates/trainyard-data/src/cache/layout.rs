@@ -19,7 +19,7 @@ use crate::ordered::internal;
 
 /// How the rows of a file are stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     /// Numbers per row.
     pub numeric_width: usize,
     /// Categorical features, in the order of the encoding.
@@ -32,7 +32,7 @@ pub(super) struct Layout {
 
 /// How the ids of a categorical feature are stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct IdsLayout {
+pub(crate) struct IdsLayout {
     /// Name of the feature.
     pub name: String,
     /// 64 bits per id, else 32.
@@ -70,6 +70,18 @@ impl Layout {
         }
         wider.weights |= !batch.weights.is_empty();
         (wider != *self).then_some(wider)
+    }
+
+    /// Stores a batch, or gives the layout that it takes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Layout::encode`].
+    pub(crate) fn encode_or_widen(&self, batch: Batch) -> Result<Result<RecordBatch, Layout>> {
+        match self.widened(&batch) {
+            Some(wider) => Ok(Err(wider)),
+            None => self.encode(batch).map(Ok),
+        }
     }
 
     /// The columns. `metadata` goes into the schema.

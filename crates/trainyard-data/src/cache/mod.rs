@@ -22,3 +22,6 @@ mod writer;
 pub use cache::{Cache, Split};
 
 pub(crate) use block::Block;
+#[cfg(feature = "cluster")]
+pub(crate) use layout::Layout;
+pub(crate) use writer::{Scratch, Writer};

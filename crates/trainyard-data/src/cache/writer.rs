@@ -6,17 +6,18 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use arrow::array::Float32Array;
+use arrow::error::ArrowError;
 use arrow::ipc::writer::FileWriter;
 use arrow::record_batch::RecordBatch;
 
 use super::index::{BlockEntry, Index, KEY, VERSION};
 use super::layout::Layout;
-use crate::Result;
 use crate::error::Error;
 use crate::ordered::internal;
+use crate::{Cache, Result};
 
 /// A file under a temporary name that becomes a cache when it is finished, and goes away when it is not.
-pub(super) struct Writer {
+pub(crate) struct Writer {
     path: PathBuf,
     temporary: PathBuf,
     file: Option<FileWriter<Counted<BufWriter<File>>>>,
@@ -32,18 +33,19 @@ impl Writer {
         }
         let file = File::create(&temporary).map_err(Error::io("create", &temporary))?;
         let metadata = HashMap::from([("trainyard.fingerprint".to_owned(), fingerprint.clone())]);
-        let file = FileWriter::try_new(Counted::new(BufWriter::new(file)), &layout.schema(metadata))?;
+        let file =
+            FileWriter::try_new(Counted::new(BufWriter::new(file)), &layout.schema(metadata)).map_err(writing(path))?;
         let index = Index { version: VERSION, fingerprint, source, skipped: 0, layout, blocks: Vec::new() };
         Ok(Self { path: path.to_owned(), temporary, file: Some(file), index })
     }
 
     /// Adds a block.
-    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let (label_mean, label_variance) = self.label_moments(batch);
         let file = self.file.as_mut().ok_or_else(|| internal("a cache is written after its end"))?;
         file.get_mut().crc = crc32fast::Hasher::new();
         let offset = file.get_ref().written;
-        file.write(batch)?;
+        file.write(batch).map_err(writing(&self.path))?;
         let (length, crc) = (file.get_ref().written - offset, file.get_ref().crc.clone().finalize());
         let rows = batch.num_rows() as u32;
         self.index.blocks.push(BlockEntry { offset, length, crc, rows, label_mean, label_variance });
@@ -51,16 +53,25 @@ impl Writer {
     }
 
     /// Ends the file, makes it durable and gives it its name. So many rows of the source were skipped.
-    pub(super) fn finish(mut self, skipped: u64) -> Result<()> {
+    pub(crate) fn finish(mut self, skipped: u64) -> Result<()> {
         self.index.skipped = skipped;
-        let mut file = self.file.take().ok_or_else(|| internal("a cache is ended twice"))?;
+        let file = self.file.as_mut().ok_or_else(|| internal("a cache is ended twice"))?;
         file.write_metadata(KEY, self.index.to_text().map_err(internal)?);
-        file.finish()?;
-        let buffer = file.into_inner()?.inner;
-        let file = buffer.into_inner().map_err(|error| Error::io("write", &self.temporary)(error.into_error()))?;
-        file.sync_all().map_err(Error::io("sync", &self.temporary))?;
+        file.finish().map_err(writing(&self.path))?;
+        let buffer = &mut file.get_mut().inner;
+        buffer.flush().and_then(|()| buffer.get_ref().sync_all()).map_err(Error::io("write", &self.path))?;
         fs::rename(&self.temporary, &self.path).map_err(Error::io("rename", &self.temporary))?;
+        self.file = None;
         sync_folder(&self.path)
+    }
+
+    /// Ends the writing and reads what was written, from a file that goes away with the result.
+    pub(crate) fn into_scratch(mut self) -> Result<Scratch> {
+        let file = self.file.as_mut().ok_or_else(|| internal("a cache is ended twice"))?;
+        file.get_mut().inner.flush().map_err(Error::io("write", &self.temporary))?;
+        let reader = File::open(&self.temporary).map_err(Error::io("open", &self.temporary))?;
+        let cache = Cache::of_index(&self.temporary, reader, self.index.clone());
+        Ok(Scratch { cache, _writer: self })
     }
 
     fn label_moments(&self, batch: &RecordBatch) -> (f64, f64) {
@@ -80,6 +91,20 @@ impl Drop for Writer {
             // The file is of no use, but what broke the writing matters more than that it stays.
             let _ = fs::remove_file(&self.temporary);
         }
+    }
+}
+
+/// Rows in a file that has no name and is removed when this is dropped.
+pub(crate) struct Scratch {
+    pub(crate) cache: Cache,
+    _writer: Writer,
+}
+
+/// The error of a file that cannot be written. The name that the file will have says more than the one that it has.
+fn writing(path: &Path) -> impl FnOnce(ArrowError) -> Error {
+    move |error| match error {
+        ArrowError::IoError(_, source) => Error::io("write", path)(source),
+        error => Error::Arrow(error),
     }
 }
 

@@ -27,6 +27,9 @@ pub struct Loader {
     state: LoaderState,
 }
 
+/// Bytes that a byte of a file takes in a batch, where ids are of 64 bits and have offsets.
+const BATCH_ROW_BYTES: u64 = 3;
+
 /// What the threads hand over.
 #[derive(Debug)]
 enum Event {
@@ -39,20 +42,23 @@ impl Loader {
     ///
     /// # Errors
     ///
-    /// When the configuration is impossible, or the cache has fewer rows than `state` has given out.
+    /// When the configuration is impossible, or `state` belongs to other rows or another order of them.
     pub fn new(cache: Arc<Cache>, config: LoaderConfig, state: LoaderState) -> Result<Loader> {
         config.check()?;
+        let order = Order::new(&cache, &config);
+        let origin = order.origin(&cache);
+        origin.check(&state)?;
         if state.position > cache.rows() {
             let problem = format!("is {}, but the data has {} rows; was it changed?", state.position, cache.rows());
             return invalid("position", problem);
         }
-        let order = Order::new(&cache, &config);
+        let state = LoaderState { origin: Some(origin), ..state };
+        let batch_bytes = (config.batch_size as u64).saturating_mul(BATCH_ROW_BYTES * cache.row_bytes()).max(1);
+        let ahead = (config.prefetch as u64).min(config.shuffle_bytes / batch_bytes) as usize;
+        let batcher = Batcher { config, rows: cache.rows(), state, passed: 0, batch: Batch::default() };
         // One group waits in the channel's hand while the next is read.
         let groups = Background::spawn(0, move |sink| read_groups(&cache, &order, state, &sink));
-        let events = Background::spawn(config.prefetch, move |sink| {
-            let batcher = Batcher { config, state, batch: Batch::default() };
-            batcher.run(groups, &sink);
-        });
+        let events = Background::spawn(ahead, move |sink| batcher.run(groups, &sink));
         Ok(Loader { events, state })
     }
 
@@ -98,10 +104,15 @@ fn read_groups(cache: &Cache, order: &Order, state: LoaderState, sink: &Sink<Res
     }
 }
 
-/// Cuts groups into batches.
+/// Cuts groups into batches, and takes this reader's share of each.
 struct Batcher {
     config: LoaderConfig,
+    /// Rows of an epoch.
+    rows: u64,
+    /// Where the batch under construction begins.
     state: LoaderState,
+    /// Rows passed since then, of all readers.
+    passed: usize,
     /// The batch under construction, which may go on from group to group.
     batch: Batch,
 }
@@ -126,26 +137,42 @@ impl Batcher {
 
     /// Makes batches of a group, and says whether more are wanted.
     fn cut(&mut self, mut group: Group, sink: &Sink<Result<Event>>) -> bool {
-        while group.take(self.config.batch_size - self.batch.rows, &mut self.batch) > 0 {
-            if self.batch.rows == self.config.batch_size && !self.send_batch(sink) {
+        while group.left() > 0 {
+            let size = self.size();
+            self.take(size, &mut group);
+            if self.passed == size && !self.send_batch(sink) {
                 return false;
             }
         }
         !group.is_last || self.end_epoch(sink)
     }
 
+    /// Rows of the batch under construction once it is complete, those of all readers.
+    fn size(&self) -> usize {
+        (self.rows - self.state.position).min(self.config.batch_size as u64) as usize
+    }
+
+    /// Passes as many rows as the batch of this size lacks or the group has, and takes this reader's share of them.
+    fn take(&mut self, size: usize, group: &mut Group) {
+        let passed = self.passed..(self.passed + group.left()).min(size);
+        let share = self.config.share.of(size);
+        let start = share.start.clamp(passed.start, passed.end);
+        let end = share.end.clamp(start, passed.end);
+        group.skip(start - passed.start);
+        group.take(end - start, &mut self.batch);
+        group.skip(passed.end - end);
+        self.passed = passed.end;
+    }
+
     fn send_batch(&mut self, sink: &Sink<Result<Event>>) -> bool {
         let batch = std::mem::take(&mut self.batch);
-        self.state.position += batch.rows as u64;
-        sink.send(Ok(Event::Batch(batch, self.state)))
+        let is_full = self.passed == self.config.batch_size;
+        self.state.position += std::mem::take(&mut self.passed) as u64;
+        (self.config.drop_last && !is_full) || sink.send(Ok(Event::Batch(batch, self.state)))
     }
 
     fn end_epoch(&mut self, sink: &Sink<Result<Event>>) -> bool {
-        if self.batch.rows > 0 && !self.config.drop_last && !self.send_batch(sink) {
-            return false;
-        }
-        self.batch = Batch::default();
-        self.state = LoaderState { epoch: self.state.epoch + 1, position: 0 };
+        self.state = LoaderState { epoch: self.state.epoch + 1, position: 0, ..self.state };
         sink.send(Ok(Event::EndOfEpoch(self.state)))
     }
 }
@@ -158,6 +185,7 @@ mod tests {
 
     use super::*;
     use crate::Error;
+    use crate::loader::Share;
 
     /// Blocks of these sizes; a row holds its number in all its features.
     fn cache(sizes: &[usize]) -> (tempfile::TempDir, Arc<Cache>) {
@@ -201,7 +229,7 @@ mod tests {
     }
 
     fn configs() -> impl Strategy<Value = LoaderConfig> {
-        (1usize..50, any::<bool>(), 0usize..3 * 8192, any::<u64>(), any::<bool>(), 0usize..3).prop_map(
+        (1usize..50, any::<bool>(), 0usize..100, any::<u64>(), any::<bool>(), 0usize..3).prop_map(
             |(batch_size, shuffle, shuffle_rows, seed, drop_last, prefetch)| LoaderConfig {
                 batch_size,
                 shuffle,
@@ -212,6 +240,43 @@ mod tests {
                 ..LoaderConfig::default()
             },
         )
+    }
+
+    /// What `count` readers give until each has ended `epochs` epochs, with their slices of each batch put together.
+    fn run_shared(
+        cache: &Arc<Cache>,
+        config: &LoaderConfig,
+        count: usize,
+        (from, epochs): (LoaderState, usize),
+    ) -> Vec<(Option<Batch>, LoaderState)> {
+        let reader = |index| LoaderConfig { share: Share { index, count }, ..config.clone() };
+        let readers =
+            (0..count).map(|index| run(&mut Loader::new(cache.clone(), reader(index), from).unwrap(), epochs));
+        readers.reduce(joined).unwrap()
+    }
+
+    /// The slices of two readers, one after the other.
+    fn joined(
+        left: Vec<(Option<Batch>, LoaderState)>,
+        right: Vec<(Option<Batch>, LoaderState)>,
+    ) -> Vec<(Option<Batch>, LoaderState)> {
+        assert_eq!(left.len(), right.len(), "readers do not step together");
+        let steps = left.into_iter().zip(right).map(|((left, at), (right, also_at))| {
+            assert_eq!(at, also_at);
+            (left.zip(right).map(|(left, right)| appended(left, &right)), at)
+        });
+        steps.collect()
+    }
+
+    fn appended(mut batch: Batch, more: &Batch) -> Batch {
+        batch.rows += more.rows;
+        batch.numeric.extend(&more.numeric);
+        batch.labels.extend(&more.labels);
+        batch.weights.extend(&more.weights);
+        for (ids, more) in batch.ids.iter_mut().zip(&more.ids) {
+            (0..more.rows()).for_each(|row| ids.push_row(more.row(row)));
+        }
+        batch
     }
 
     proptest! {
@@ -226,6 +291,29 @@ mod tests {
             let stop = stop.index(whole.len());
             let ended = whole[..=stop].iter().filter(|(batch, _)| batch.is_none()).count();
             let rest = run(&mut Loader::new(cache, config, whole[stop].1).unwrap(), 3 - ended);
+            prop_assert_eq!(&rest, &whole[stop + 1..]);
+        }
+
+        #[test]
+        fn slices_of_any_number_of_readers_make_the_batches_of_one(
+            sizes in prop::collection::vec(1usize..30, 1..12), config in configs(), count in 2usize..7,
+        ) {
+            let (_folder, cache) = cache(&sizes);
+            let alone = run(&mut Loader::new(cache.clone(), config.clone(), LoaderState::default()).unwrap(), 2);
+            let shared = run_shared(&cache, &config, count, (LoaderState::default(), 2));
+            prop_assert_eq!(shared, alone);
+        }
+
+        #[test]
+        fn another_number_of_readers_goes_on_where_one_stopped(
+            sizes in prop::collection::vec(1usize..30, 1..12), config in configs(), count in 1usize..7, stop: prop::sample::Index,
+        ) {
+            let (_folder, cache) = cache(&sizes);
+            let whole = run(&mut Loader::new(cache.clone(), config.clone(), LoaderState::default()).unwrap(), 2);
+            let stop = stop.index(whole.len());
+            let ended = whole[..=stop].iter().filter(|(batch, _)| batch.is_none()).count();
+            prop_assume!(ended < 2);
+            let rest = run_shared(&cache, &config, count, (whole[stop].1, 2 - ended));
             prop_assert_eq!(&rest, &whole[stop + 1..]);
         }
 
@@ -265,7 +353,7 @@ mod tests {
         let (_folder, cache) = cache(&[20; 5]);
         let mut loader = Loader::new(cache, LoaderConfig::default(), LoaderState::default()).unwrap();
         assert_ne!(labels(&run(&mut loader, 1)), labels(&run(&mut loader, 1)));
-        assert_eq!(loader.state(), LoaderState { epoch: 2, position: 0 });
+        assert_eq!((loader.state().epoch, loader.state().position), (2, 0));
     }
 
     #[test]
@@ -273,10 +361,34 @@ mod tests {
         let (_folder, cache) = cache(&[5]);
         let open = |batch_size, position| {
             let config = LoaderConfig { batch_size, ..LoaderConfig::default() };
-            Loader::new(cache.clone(), config, LoaderState { epoch: 0, position }).unwrap_err().to_string()
+            let state = LoaderState { position, ..LoaderState::default() };
+            Loader::new(cache.clone(), config, state).unwrap_err().to_string()
         };
         assert_eq!(open(0, 0), "`batch_size` is 0; expected at least 1");
         assert_eq!(open(1, 6), "`position` is 6, but the data has 5 rows; was it changed?");
+        let share = Share { index: 2, count: 2 };
+        let error = Loader::new(cache, LoaderConfig { share, ..LoaderConfig::default() }, LoaderState::default());
+        assert_eq!(error.unwrap_err().to_string(), "`share` is number 2 of 2; readers count from 0");
+    }
+
+    #[track_caller]
+    fn check_refused(cache: &Arc<Cache>, config: LoaderConfig, state: LoaderState, expected: &str) {
+        let error = Loader::new(cache.clone(), config, state).unwrap_err().to_string();
+        assert!(error.starts_with("`state` belongs to ") && error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn a_state_of_other_rows_or_another_order_is_refused() {
+        let ((_folder, cache), (_other_folder, other)) = (self::cache(&[5, 5, 5]), self::cache(&[5, 4, 6]));
+        let config = LoaderConfig { batch_size: 4, ..LoaderConfig::default() };
+        let mut loader = Loader::new(cache.clone(), config.clone(), LoaderState::default()).unwrap();
+        loader.next_batch().unwrap();
+        let state = loader.state();
+        check_refused(&other, config.clone(), state, "other rows");
+        check_refused(&cache, LoaderConfig { seed: 7, ..config.clone() }, state, "now it is shuffled by seed 7");
+        check_refused(&cache, LoaderConfig { shuffle: false, ..config.clone() }, state, "now it is that of the file");
+        check_refused(&cache, LoaderConfig { shuffle_rows: 5, ..config.clone() }, state, "mixes 3 blocks of rows");
+        assert!(Loader::new(cache, LoaderConfig { batch_size: 2, prefetch: 0, ..config }, state).is_ok());
     }
 
     #[test]

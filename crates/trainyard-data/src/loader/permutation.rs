@@ -10,7 +10,7 @@ const ROUNDS: u64 = 8;
 /// A Feistel network permutes the numbers of an even number of bits, at most four times as many as `n`; a number beyond `n`
 /// is sent through again until it is below (cycle walking: Black and Rogaway, *Ciphers with Arbitrary Finite Domains*, 2002).
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Permutation {
+pub(crate) struct Permutation {
     n: u64,
     half_bits: u32,
     key: u64,
@@ -18,13 +18,13 @@ pub(super) struct Permutation {
 
 impl Permutation {
     /// The permutation of `0..n`, `n` up to 2⁶², under a key.
-    pub(super) fn new(n: u64, key: u64) -> Self {
+    pub(crate) fn new(n: u64, key: u64) -> Self {
         let bits = u64::BITS - n.saturating_sub(1).leading_zeros();
         Self { n, half_bits: bits.div_ceil(2).max(1), key }
     }
 
     /// The number at place `i`, which must be below `n`.
-    pub(super) fn get(&self, i: u64) -> u64 {
+    pub(crate) fn get(&self, i: u64) -> u64 {
         debug_assert!(i < self.n, "place {i} of a permutation of {}", self.n);
         let mut number = self.step(i);
         while number >= self.n {
@@ -33,14 +33,42 @@ impl Permutation {
         number
     }
 
+    /// The place of a number, which must be below `n`.
+    pub(crate) fn place(&self, number: u64) -> u64 {
+        debug_assert!(number < self.n, "number {number} of a permutation of {}", self.n);
+        let mut place = self.step_back(number);
+        while place >= self.n {
+            place = self.step_back(place);
+        }
+        place
+    }
+
     fn step(&self, number: u64) -> u64 {
-        let mask = (1 << self.half_bits) - 1;
-        let (mut left, mut right) = (number >> self.half_bits, number & mask);
+        let (mut left, mut right) = self.halves(number);
         for round in 0..ROUNDS {
-            let mixed = left ^ (random::bits(self.key, right * ROUNDS + round) & mask);
-            (left, right) = (right, mixed);
+            (left, right) = (right, left ^ self.mixed(right, round));
         }
         left << self.half_bits | right
+    }
+
+    fn step_back(&self, number: u64) -> u64 {
+        let (mut left, mut right) = self.halves(number);
+        for round in (0..ROUNDS).rev() {
+            (left, right) = (right ^ self.mixed(left, round), left);
+        }
+        left << self.half_bits | right
+    }
+
+    fn halves(&self, number: u64) -> (u64, u64) {
+        (number >> self.half_bits, number & self.mask())
+    }
+
+    fn mixed(&self, half: u64, round: u64) -> u64 {
+        random::bits(self.key, half * ROUNDS + round) & self.mask()
+    }
+
+    fn mask(&self) -> u64 {
+        (1 << self.half_bits) - 1
     }
 }
 
@@ -63,8 +91,11 @@ mod tests {
         }
 
         #[test]
-        fn large_numbers_stay_in_range(n in 1u64..1 << 62, i: u64, key: u64) {
-            prop_assert!(Permutation::new(n, key).get(i % n) < n);
+        fn large_numbers_stay_in_range_and_know_their_place(n in 1u64..1 << 62, i: u64, key: u64) {
+            let permutation = Permutation::new(n, key);
+            let number = permutation.get(i % n);
+            prop_assert!(number < n);
+            prop_assert_eq!(permutation.place(number), i % n);
         }
     }
 

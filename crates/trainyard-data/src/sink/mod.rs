@@ -14,6 +14,7 @@ mod tfrecord;
 
 pub use format::SinkFormat;
 pub use sink::Sink;
+pub(crate) use target::Target;
 
 use std::io::{self, Write};
 

@@ -12,7 +12,7 @@ const STANDARD_OUTPUT: &str = "standard output";
 
 /// A file under a temporary name that gets its own when it is whole, and goes away when it never is; or a stream.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(crate) struct Target {
     /// What messages call it.
     pub name: PathBuf,
     staged: Option<Staged>,
@@ -28,12 +28,12 @@ struct Staged {
 
 impl Target {
     /// Standard output, or whatever else is a stream.
-    pub(super) fn stream() -> Target {
+    pub(crate) fn stream() -> Target {
         Target { name: STANDARD_OUTPUT.into(), staged: None }
     }
 
     /// Opens the place to write to. What is there, but is no file (a pipe, a device), is written directly.
-    pub(super) fn open(path: &Path) -> Result<(Target, Output)> {
+    pub(crate) fn open(path: &Path) -> Result<(Target, Output)> {
         if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
             let file = File::create(path).map_err(Error::io("write", path))?;
             return Ok((Target { name: path.to_owned(), staged: None }, Box::new(BufWriter::new(file))));
@@ -48,7 +48,7 @@ impl Target {
     }
 
     /// Makes what was written durable and gives it its name.
-    pub(super) fn finish(self) -> Result<()> {
+    pub(crate) fn finish(self) -> Result<()> {
         let Some(mut staged) = self.staged else { return Ok(()) };
         staged.file.sync_all().map_err(Error::io("write", &staged.path))?;
         fs::rename(&staged.temporary, &staged.path).map_err(Error::io("rename a file to", &staged.path))?;

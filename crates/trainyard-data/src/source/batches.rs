@@ -12,8 +12,8 @@ use super::config::OnError;
 use super::convert::{Converted, convert};
 use super::csv::Rules;
 use super::location::Location;
+use super::piece::PieceSink;
 use super::plan::{BATCH_ROWS, Plan};
-use crate::background::Sink;
 use crate::error::{Error, Place, Result, in_words, shortened};
 
 /// Converts batches, leaves out rows that cannot be converted if these are to be skipped, and sends full ones on.
@@ -21,12 +21,12 @@ pub(super) struct Batches<'a> {
     plan: &'a Plan,
     rules: Rules,
     skipped: &'a AtomicU64,
-    sink: &'a Sink<Result<RecordBatch>>,
+    sink: &'a PieceSink<'a>,
     full: BatchCoalescer,
 }
 
 impl<'a> Batches<'a> {
-    pub(super) fn new(plan: &'a Plan, skipped: &'a AtomicU64, sink: &'a Sink<Result<RecordBatch>>) -> Self {
+    pub(super) fn new(plan: &'a Plan, skipped: &'a AtomicU64, sink: &'a PieceSink<'a>) -> Self {
         let full = BatchCoalescer::new(plan.arrow.clone(), BATCH_ROWS);
         Self { plan, rules: Rules::new(&plan.config), skipped, sink, full }
     }

@@ -27,7 +27,7 @@ impl RawColumn {
 }
 
 /// The Arrow type of a raw column.
-pub(super) fn arrow_type(column_type: ColumnType) -> DataType {
+pub(crate) fn arrow_type(column_type: ColumnType) -> DataType {
     match column_type {
         ColumnType::Float => DataType::Float64,
         ColumnType::Int => DataType::Int64,
@@ -110,7 +110,7 @@ pub(super) fn position(names: &[String], wanted: &str, path: &Location) -> Resul
 }
 
 /// The name that differs least from `wanted`, if a third of it or less does.
-fn nearest<'a>(names: &'a [String], wanted: &str) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(names: &'a [String], wanted: &str) -> Option<&'a str> {
     let wanted = wanted.to_lowercase();
     let distance = |name: &String| strsim::damerau_levenshtein(&name.to_lowercase(), &wanted);
     let nearest = names.iter().min_by_key(|name| distance(name))?;

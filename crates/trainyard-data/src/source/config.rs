@@ -42,6 +42,9 @@ pub struct SourceConfig {
     pub missing: Vec<String>,
     /// What to do with a row that cannot be read.
     pub on_error: OnError,
+    /// What the rows weigh, where inputs weigh differently.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<RowWeight>,
 }
 
 impl Default for SourceConfig {
@@ -57,6 +60,7 @@ impl Default for SourceConfig {
             trim: false,
             missing: Vec::new(),
             on_error: OnError::Fail,
+            weight: None,
         }
     }
 }
@@ -64,6 +68,9 @@ impl Default for SourceConfig {
 impl SourceConfig {
     /// Refuses settings that contradict each other or that no file can have.
     pub(super) fn check(&self) -> Result<()> {
+        if let Some(RowWeight { factor, .. }) = self.weight.as_ref().filter(|weight| !weight.is_possible()) {
+            return config("weight", format!("of `{}` is {factor}; it must be finite and at least 0", self.path));
+        }
         if !self.header && self.columns.is_empty() && matches!(self.format, None | Some(Format::Csv)) {
             return config("columns", "is empty and `header` is false; name the columns of the file");
         }
@@ -79,6 +86,34 @@ impl SourceConfig {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// The column that holds what the rows of each input weigh, where the files have no column of weights.
+pub const INPUT_WEIGHT: &str = "input_weight";
+
+/// What the rows of an input weigh: a factor on a column of weights, or on 1.
+///
+/// The factor multiplies what a row counts in losses, figures and label statistics. All rows are read, each once in an epoch:
+/// nothing is sampled.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowWeight {
+    /// The factor, finite and at least 0.
+    pub factor: f64,
+    /// The column of weights that the files have. Without, the source gives the factor itself as the column [`INPUT_WEIGHT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+}
+
+impl RowWeight {
+    /// The column of weights that the source gives.
+    pub fn name(&self) -> &str {
+        self.column.as_deref().unwrap_or(INPUT_WEIGHT)
+    }
+
+    fn is_possible(&self) -> bool {
+        self.factor.is_finite() && self.factor >= 0.0
     }
 }
 
@@ -235,6 +270,14 @@ mod tests {
     fn a_delimiter_is_one_byte() {
         check(SourceConfig { delimiter: Some('é'), ..SourceConfig::default() }, "one ASCII character");
         check(SourceConfig { delimiter: Some('"'), ..SourceConfig::default() }, "neither a quote");
+    }
+
+    #[test]
+    fn a_weight_is_a_number_of_at_least_0() {
+        for factor in [-1.0, f64::NAN, f64::INFINITY] {
+            let weight = Some(RowWeight { factor, column: None });
+            check(SourceConfig { path: "a.csv".into(), weight, ..SourceConfig::default() }, "`weight` of `a.csv` is ");
+        }
     }
 
     #[test]

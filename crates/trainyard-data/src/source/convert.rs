@@ -12,7 +12,7 @@ use crate::Result;
 
 /// A raw column, and the rows whose values could not be converted, which are missing in it.
 #[derive(Debug)]
-pub(super) struct Converted {
+pub(crate) struct Converted {
     pub array: ArrayRef,
     pub bad: Vec<usize>,
 }
@@ -24,7 +24,7 @@ pub(super) struct Converted {
 /// # Errors
 ///
 /// The name of a type that has no raw type.
-pub(super) fn column_type(data_type: &DataType) -> Result<Option<ColumnType>, String> {
+pub(crate) fn column_type(data_type: &DataType) -> Result<Option<ColumnType>, String> {
     Ok(Some(match data_type {
         DataType::Null => return Ok(None),
         DataType::Boolean => ColumnType::Bool,
@@ -41,7 +41,7 @@ pub(super) fn column_type(data_type: &DataType) -> Result<Option<ColumnType>, St
 /// # Errors
 ///
 /// The name of a type that has no raw type.
-pub(super) fn raw_type(data_type: &DataType) -> Result<(Option<ColumnType>, bool), String> {
+pub(crate) fn raw_type(data_type: &DataType) -> Result<(Option<ColumnType>, bool), String> {
     use DataType::{FixedSizeList, LargeList, List};
     match data_type {
         List(item) | LargeList(item) | FixedSizeList(item, _) => match column_type(item.data_type()) {
@@ -70,7 +70,7 @@ fn is_time(data_type: &DataType) -> bool {
 /// Converts a column. What is not exact is bad: 2.5 is no whole number, and 2⁶³ none of 64 bits.
 ///
 /// Texts follow the rules of CSV, and so does whatever has no conversion of its own, by way of text.
-pub(super) fn convert(array: &ArrayRef, to: &DataType, rules: &Rules) -> Result<Converted> {
+pub(crate) fn convert(array: &ArrayRef, to: &DataType, rules: &Rules) -> Result<Converted> {
     let from = array.data_type();
     let is_truth = *from == DataType::Boolean;
     match to {
@@ -126,7 +126,7 @@ fn by_way_of_text(array: &ArrayRef, to: &DataType, rules: &Rules) -> Result<Conv
         let texts = cast(array, &DataType::LargeUtf8)?;
         texts.as_string::<i64>().iter().enumerate().for_each(|(row, text)| push(row, text.map(str::as_bytes)));
     }
-    Ok(Converted { array: column.finish(), bad })
+    Ok(Converted { array: column.finish()?, bad })
 }
 
 fn scalar_type(data_type: &DataType) -> ColumnType {

@@ -1,10 +1,12 @@
 //! The files of a source.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
 use super::config::{Format, SourceConfig, config};
 use super::expand::{Wanted, expand};
 use super::location::{Input, Location, Stat, Stores};
+use super::piece::Piece;
 use crate::Result;
 
 /// The files of a source, what they are, and the stores that some of them lie in.
@@ -13,9 +15,15 @@ pub(super) struct Files {
     pub format: Format,
     pub locations: Vec<Location>,
     pub stores: Stores,
+    pieces: Arc<OnceLock<Vec<Piece>>>,
 }
 
 impl Files {
+    /// Files of one format.
+    pub(super) fn new(format: Format, locations: Vec<Location>, stores: Stores) -> Files {
+        Files { format, locations, stores, pieces: Arc::default() }
+    }
+
     /// Finds the files that `config` means.
     pub(super) fn find(config: &SourceConfig, stores: Stores) -> Result<Files> {
         let wanted = Wanted(config.format);
@@ -27,12 +35,21 @@ impl Files {
         locations.retain(|location| seen.insert(location.clone()));
         let format = common_format(&locations, config.format)?;
         refuse_packed(&locations, format)?;
-        Ok(Files { format, locations, stores })
+        Ok(Files::new(format, locations, stores))
     }
 
     /// The bytes of one of the files, unpacked.
     pub(super) fn open(&self, location: &Location) -> Result<Input> {
         self.stores.open(location)
+    }
+
+    /// The pieces that they are cut into. They are looked at once.
+    pub(super) fn pieces(&self) -> Result<&[Piece]> {
+        if let Some(pieces) = self.pieces.get() {
+            return Ok(pieces);
+        }
+        let pieces = Piece::cut(self)?;
+        Ok(self.pieces.get_or_init(|| pieces))
     }
 
     /// Size and version of each file.

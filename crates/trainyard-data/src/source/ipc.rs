@@ -15,8 +15,8 @@ use super::batches::Batches;
 use super::columns::{RawColumn, position, raw_columns};
 use super::files::Files;
 use super::location::Location;
+use super::piece::PieceSink;
 use super::plan::Plan;
-use crate::background::Sink;
 use crate::error::{Error, Place, Result};
 
 /// What a file starts with; padded to eight bytes there.
@@ -39,7 +39,7 @@ pub(super) fn columns(files: &Files, location: &Location, needed: &[&str]) -> Re
 }
 
 /// Sends the rows of all files, in order, to `sink`, until it wants no more.
-pub(super) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &Sink<Result<RecordBatch>>) -> Result<()> {
+pub(super) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &PieceSink) -> Result<()> {
     let mut batches = Batches::new(plan, skipped, sink);
     for location in &plan.files.locations {
         let mut file = IpcFile::open(&plan.files, location)?;
@@ -111,6 +111,10 @@ impl IpcFile {
     /// Reads a message; `None` at the end of the stream.
     fn message(&mut self) -> Result<Option<Message>> {
         let mut head = self.read(4)?;
+        // Some writers fill up more than eight bytes behind the mark.
+        while head == [0; 4] && self.has_footer && self.decoder.schema().is_none() {
+            head = self.read(4)?;
+        }
         if head.is_empty() && !self.has_footer {
             return Ok(None);
         }

@@ -10,23 +10,35 @@ mod convert;
 mod csv;
 mod expand;
 mod files;
+mod inputs;
 mod ipc;
 mod json;
 mod location;
 mod parquet;
+mod piece;
 mod plan;
 mod records;
 mod scan;
+mod shape;
 #[expect(clippy::module_inception, reason = "a file carries the name of its type")]
 mod source;
+mod split;
 mod table;
 mod tfrecord;
 
-pub use config::{Format, OnError, PathSpec, SourceConfig};
+pub use config::{Format, INPUT_WEIGHT, OnError, PathSpec, RowWeight, SourceConfig};
 pub use location::{Location, ObjectUrl};
+pub use piece::Piece;
 pub use scan::Scan;
 pub use source::Source;
+pub use split::SplitConfig;
 
+pub(crate) use columns::{arrow_type, nearest};
 pub(crate) use config::config;
+pub(crate) use convert::{Converted, convert, raw_type};
+pub(crate) use csv::Rules;
 pub(crate) use plan::BATCH_ROWS;
+#[cfg(feature = "cluster")]
+pub(crate) use source::Description;
+pub(crate) use table::{Notes, SourceTable};
 pub(crate) use tfrecord::{Feature, Writer as TfRecordWriter};

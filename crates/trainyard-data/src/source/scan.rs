@@ -3,60 +3,51 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::BooleanArray;
-use arrow::compute::filter_record_batch;
 use arrow::record_batch::RecordBatch;
 
 use super::config::Format;
-use super::plan::{Part, Plan};
+use super::piece::{Decoded, Piece, PieceSink};
+use super::shape::shaped;
+use super::source::Source;
 use super::{csv, ipc, parquet, records};
 use crate::Result;
-use crate::background::Background;
+use crate::background::{Background, Sink};
 
 /// Batches that wait for their reader.
 const DEPTH: usize = 4;
 
-/// The rows of a source in the order of its files, as batches of at most 8192 rows.
+/// The rows of a source in the order of its inputs and their files, as batches of at most 8192 rows.
 ///
 /// A thread of its own decodes ahead; it ends with the scan. After an error there are no more batches.
 #[derive(Debug)]
 pub struct Scan {
-    batches: Background<Result<RecordBatch>>,
+    source: Source,
+    batches: Background<Result<Decoded>>,
     skipped: Arc<AtomicU64>,
-    part: Part,
-    /// Rows decoded so far, of all parts.
-    row: u64,
+    /// The piece that the last batch came from, and its rows so far, of all parts.
+    place: (u64, u64),
 }
 
 impl Scan {
-    pub(super) fn start(plan: Arc<Plan>) -> Scan {
+    /// Starts a pass over some pieces; all of the source if there are none given.
+    pub(super) fn start(source: Source, pieces: Option<Vec<Piece>>) -> Scan {
         let skipped = Arc::new(AtomicU64::new(0));
-        let part = plan.part;
-        let count = Arc::clone(&skipped);
+        let (read, count) = (source.clone(), Arc::clone(&skipped));
         let batches = Background::spawn(DEPTH, move |sink| {
-            let result = match plan.files.format {
-                Format::Csv => csv::scan(&plan, &count, &sink),
-                Format::Parquet => parquet::scan(&plan, &count, &sink),
-                Format::Arrow => ipc::scan(&plan, &count, &sink),
-                Format::JsonLines | Format::TfRecord => records::scan(&plan, &count, &sink),
-            };
-            if let Err(error) = result {
+            if let Err(error) = decode(&read, pieces.as_deref(), &count, &sink) {
                 // Who has dropped the scan does not want its error either.
                 let _ = sink.send(Err(error));
             }
         });
-        Scan { batches, skipped, part, row: 0 }
+        Scan { source, batches, skipped, place: (0, 0) }
     }
 
-    /// The rows of a batch that belong to the scan's part.
-    fn of_part(&mut self, batch: RecordBatch) -> Result<RecordBatch> {
-        if self.part == Part::All {
-            return Ok(batch);
-        }
-        let first = self.row;
-        self.row += batch.num_rows() as u64;
-        let mask = (first..self.row).map(|row| Some(self.part.holds(row))).collect::<BooleanArray>();
-        Ok(filter_record_batch(&batch, &mask)?)
+    /// The rows of a batch that belong to the scan's part, with the columns that are given.
+    fn taken(&mut self, Decoded { piece, rows }: Decoded) -> Result<RecordBatch> {
+        let first = if self.place.0 == piece.number { self.place.1 } else { 0 };
+        self.place = (piece.number, first + rows.num_rows() as u64);
+        let plan = self.source.plan(&piece);
+        shaped(plan.part.of(rows, piece.number, first)?, plan.config.weight.as_ref(), self.source.arrow_schema())
     }
 
     /// Ends the scan: there are no more batches.
@@ -78,7 +69,7 @@ impl Iterator for Scan {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let batch = match self.batches.next()? {
-                Ok(batch) => self.of_part(batch),
+                Ok(decoded) => self.taken(decoded),
                 Err(error) => return Some(Err(error)),
             };
             if batch.as_ref().map_or(true, |batch| batch.num_rows() > 0) {
@@ -86,4 +77,22 @@ impl Iterator for Scan {
             }
         }
     }
+}
+
+/// Sends the rows of the pieces, in order, to `sink`, until it wants no more.
+fn decode(source: &Source, pieces: Option<&[Piece]>, skipped: &AtomicU64, sink: &Sink<Result<Decoded>>) -> Result<()> {
+    let pieces = pieces.map_or_else(|| source.pieces(), Ok)?;
+    for piece in pieces {
+        let (plan, sink) = (source.plan(piece).of_piece(piece), PieceSink::new(piece, sink));
+        match plan.files.format {
+            Format::Csv => csv::scan(&plan, skipped, &sink)?,
+            Format::Parquet => parquet::scan(&plan, skipped, &sink)?,
+            Format::Arrow => ipc::scan(&plan, skipped, &sink)?,
+            Format::JsonLines | Format::TfRecord => records::scan(&plan, skipped, &sink)?,
+        }
+        if !sink.is_open() {
+            break;
+        }
+    }
+    Ok(())
 }

@@ -1,29 +1,28 @@
 //! Files as a table.
 
 use std::io::Read;
-use std::sync::Arc;
+use std::slice;
+use std::sync::{Arc, OnceLock};
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
+#[cfg(feature = "cluster")]
+use serde::{Deserialize, Serialize};
 use trainyard_features::{ColumnType, Field, Schema};
 
-use super::columns::{RawColumn, arrow_type, list_type, merge, position};
+use super::columns::position;
+#[cfg(feature = "cluster")]
+use super::columns::{arrow_type, list_type};
 use super::config::{Format, OnError, SourceConfig, config as config_error};
-use super::csv::CsvFile;
+#[cfg(feature = "cluster")]
 use super::files::Files;
+use super::inputs::{Input, Needed, check_same_columns, common_fields, is_added, unique};
 use super::location::{Location, Stores};
-use super::plan::{Part, Plan};
+use super::piece::Piece;
+use super::plan::{Part, Plan, arrow_schema};
 use super::scan::Scan;
-use super::{csv, ipc, parquet, records};
+use super::split::SplitConfig;
 use crate::error::{Error, Result, listed};
-use crate::ordered::map_in_order;
-
-/// Rows that tell the types of a CSV file's columns.
-const INFERENCE_ROWS: usize = 10_000;
-
-/// Files that are looked at at once: they may be far away.
-const LOOKS: usize = 8;
-/// Rows of each further file that are compared with those of the first, where rows name their columns themselves.
-const COMPARED_ROWS: usize = 100;
+use crate::ordered::internal;
 
 /// Files as a table: the columns that are needed, and any number of passes over their rows.
 ///
@@ -48,7 +47,16 @@ const COMPARED_ROWS: usize = 100;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Source {
-    plan: Arc<Plan>,
+    /// How each input is read, in their order. At least one.
+    plans: Arc<[Arc<Plan>]>,
+    /// The files of all inputs.
+    files: Arc<[Location]>,
+    /// The columns that are given.
+    schema: Schema,
+    arrow: SchemaRef,
+    pieces: Arc<OnceLock<Vec<Piece>>>,
+    /// What the rows were made of, where the files are ours.
+    made_of: Option<Arc<str>>,
 }
 
 impl Source {
@@ -62,20 +70,7 @@ impl Source {
     /// When there is no file, a column is missing or named twice, a setting is impossible, or the two types of a column,
     /// needed and configured, contradict each other.
     pub fn open(config: &SourceConfig, needed: &[(&str, Option<ColumnType>)]) -> Result<Source> {
-        Self::open_in(Stores::from_environment(), config, needed)
-    }
-
-    /// Opens a source whose remote files lie in these stores.
-    pub(super) fn open_in(
-        stores: Stores,
-        config: &SourceConfig,
-        needed: &[(&str, Option<ColumnType>)],
-    ) -> Result<Source> {
-        config.check()?;
-        let files = Files::find(config, stores)?;
-        let needed = unique(needed)?;
-        let known = known_columns(config, &files, &needed)?;
-        Self::with_types(config, files, known, &needed)
+        Self::open_inputs(slice::from_ref(config), needed)
     }
 
     /// Opens a source with all the columns that the first file has.
@@ -84,55 +79,80 @@ impl Source {
     ///
     /// As [`Source::open`].
     pub fn open_all(config: &SourceConfig) -> Result<Source> {
-        config.check()?;
-        let files = Files::find(config, Stores::from_environment())?;
-        let known = known_columns(config, &files, &[])?;
-        let names: Vec<String> =
-            known.iter().map(|column| column.name.clone()).filter(|name| !name.is_empty()).collect();
-        let needed: Vec<_> = names.iter().map(|name| (name.as_str(), None)).collect();
-        Self::with_types(config, files, known, &needed)
+        Self::open_all_inputs(slice::from_ref(config))
     }
 
-    fn with_types(config: &SourceConfig, files: Files, known: Vec<RawColumn>, needed: &[Needed]) -> Result<Source> {
-        let names: Vec<String> = known.iter().map(|column| column.name.clone()).collect();
-        config.types.keys().try_for_each(|name| position(&names, name, &files.locations[0]).map(drop))?;
-        let known = |name: &str| known.iter().find(|column| column.name == name);
-        let mut types = needed.iter().map(|need| declared_type(config, need)).collect::<Result<Vec<_>>>()?;
-        for ((name, _), declared) in needed.iter().zip(&mut types) {
-            *declared = declared.or(known(name).and_then(|known| known.column_type));
+    /// Opens several inputs as one source: the rows of the first, then those of the second, and so on.
+    ///
+    /// A column that one input has as whole numbers and another as numbers is one of numbers; other types do not mix.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open`], and when the types of a column differ.
+    pub fn open_inputs(configs: &[SourceConfig], needed: &[(&str, Option<ColumnType>)]) -> Result<Source> {
+        Self::open_in(Stores::from_environment(), configs, needed)
+    }
+
+    /// Opens a source whose remote files lie in these stores.
+    pub(super) fn open_in(
+        stores: Stores,
+        configs: &[SourceConfig],
+        needed: &[(&str, Option<ColumnType>)],
+    ) -> Result<Source> {
+        let needed = unique(needed)?;
+        let find = |config| Input::find(config, stores.clone(), &needed);
+        Self::of_inputs(configs.iter().map(find).collect::<Result<_>>()?, &needed)
+    }
+
+    /// Opens several inputs as one source with all of their columns, which must be the same; then come the weights, where the
+    /// inputs have some that are not in their files ([`RowWeight`](super::RowWeight)).
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open_inputs`], and when an input has a column that another one lacks.
+    pub fn open_all_inputs(configs: &[SourceConfig]) -> Result<Source> {
+        let find = |config| Input::find(config, Stores::from_environment(), &[]);
+        let inputs = configs.iter().map(find).collect::<Result<Vec<_>>>()?;
+        check_same_columns(&inputs)?;
+        let names = inputs.first().map(Input::names).unwrap_or_default();
+        let needed: Vec<_> = names.iter().map(|name| (name.as_str(), None)).collect();
+        Self::of_inputs(inputs, &needed)
+    }
+
+    fn of_inputs(inputs: Vec<Input>, needed: &[Needed]) -> Result<Source> {
+        if inputs.is_empty() {
+            return config_error("path", "is empty; name a file, a directory or a pattern");
         }
-        if files.format == Format::Csv {
-            infer_types(config, &files, needed, &mut types)?;
-        }
-        let field = |((name, _), column_type): (&Needed, Option<ColumnType>)| {
-            let column_type = column_type.unwrap_or(ColumnType::Text);
-            let is_list = known(name).is_some_and(|known| known.is_list);
-            let data_type = if is_list { list_type() } else { arrow_type(column_type) };
-            match (is_list, column_type) {
-                (true, ColumnType::Float | ColumnType::Int | ColumnType::Bool) => config_error(
-                    "types",
-                    format!("gives column `{name}` as `{column_type}`, but it holds lists: `text`"),
-                ),
-                _ => Ok((Field { name: (*name).to_owned(), column_type }, data_type)),
-            }
+        let fields = common_fields(&inputs, needed)?;
+        let plan = |input: Input| {
+            let read = fields.iter().filter(|(field, _)| !is_added(input.config, &field.name)).cloned().collect();
+            Plan::new(input.config.clone(), input.files, read)
         };
-        let fields = needed.iter().zip(types).map(field).collect::<Result<_>>()?;
-        Ok(Source { plan: Arc::new(Plan::new(config.clone(), files, fields)) })
+        Ok(Self::of_plans(inputs.into_iter().map(plan).collect(), fields.clone()))
+    }
+
+    /// The source that gives these columns of the rows that plans read.
+    fn of_plans(plans: Vec<Plan>, fields: Vec<(Field, DataType)>) -> Source {
+        let files = plans.iter().flat_map(|plan| plan.files.locations.iter().cloned()).collect();
+        let arrow = arrow_schema(&fields);
+        let schema = Schema { fields: fields.into_iter().map(|(field, _)| field).collect() };
+        let plans = plans.into_iter().map(Arc::new).collect();
+        Source { plans, files, schema, arrow, pieces: Arc::default(), made_of: None }
     }
 
     /// The columns that a scan gives, in the order in which they were asked for.
     pub fn schema(&self) -> &Schema {
-        &self.plan.schema
+        &self.schema
     }
 
     /// The files in the order in which they are read.
     pub fn files(&self) -> &[Location] {
-        &self.plan.files.locations
+        &self.files
     }
 
-    /// How the files are written.
+    /// How the files are written; those of the first input.
     pub fn format(&self) -> Format {
-        self.plan.files.format
+        self.plans[0].files.format
     }
 
     /// The bytes of one of the files, unpacked if it is packed.
@@ -141,27 +161,67 @@ impl Source {
     ///
     /// When it is not there any more, or may not be read.
     pub fn bytes(&self, file: &Location) -> Result<Box<dyn Read + Send>> {
-        self.plan.files.open(file)
+        let has = |plan: &&Arc<Plan>| plan.files.locations.contains(file);
+        self.plans.iter().find(has).unwrap_or(&self.plans[0]).files.open(file)
     }
 
     /// The same rows with some of the columns only.
     ///
     /// If bad rows are skipped, all columns stay: a row that is bad in another column would come back.
     pub(crate) fn select(&self, columns: &[&str]) -> Result<Source> {
-        if columns.is_empty() || self.plan.config.on_error == OnError::Skip {
+        let is_skipping = self.plans.iter().any(|plan| plan.config.on_error == OnError::Skip);
+        if columns.is_empty() || is_skipping {
             return Ok(self.clone());
         }
-        let names: Vec<String> = self.schema().names().map(str::to_owned).collect();
-        let places = columns.iter().map(|column| position(&names, column, &self.files()[0]));
-        let places = places.collect::<Result<Vec<_>>>()?;
-        Ok(Source { plan: Arc::new(self.plan.of_columns(&places)) })
+        let places = columns.iter().map(|column| self.position(column)).collect::<Result<Vec<_>>>()?;
+        let field = |&place: &usize| (self.schema.fields[place].clone(), self.arrow.field(place).data_type().clone());
+        let plan = |plan: &Arc<Plan>| {
+            let is_read = |name: &str| columns.contains(&name) || plan.part.columns().iter().any(|key| key == name);
+            let read = (0..plan.schema.fields.len()).filter(|&i| is_read(&plan.schema.fields[i].name));
+            let read: Vec<usize> = read.collect();
+            // Something must be read to tell how many rows there are.
+            plan.of_columns(if read.is_empty() { &[0] } else { &read })
+        };
+        let selected = Self::of_plans(self.plans.iter().map(plan).collect(), places.iter().map(field).collect());
+        Ok(Source { made_of: self.made_of.clone(), ..selected })
     }
 
     /// The rows in two parts: those to learn from, and one in `one_in` that is held out to judge by. Which row is in which
     /// part depends on its place alone, so every pass and every start of a program finds the same.
     pub fn hold_out(&self, one_in: u64) -> (Source, Source) {
-        let part = |part| Source { plan: Arc::new(self.plan.of_part(part)) };
-        (part(Part::Learnt(one_in)), part(Part::HeldOut(one_in)))
+        (self.of_part(&Part::Learnt(one_in)), self.of_part(&Part::HeldOut(one_in)))
+    }
+
+    /// The rows to learn from, to judge by and for the final figures, told apart by their keys ([`SplitConfig`]).
+    ///
+    /// # Errors
+    ///
+    /// When a key is not a column of the source, or the shares cannot be.
+    pub fn split(&self, split: &SplitConfig) -> Result<[Source; 3]> {
+        split.check()?;
+        split.by.iter().try_for_each(|key| self.position(key).map(drop))?;
+        Ok(split.ranges().map(|range| self.of_part(&Part::Keyed(range))))
+    }
+
+    fn of_part(&self, part: &Part) -> Source {
+        let plans = self.plans.iter().map(|plan| Arc::new(plan.of_part(part.clone()))).collect();
+        Source { plans, ..self.clone() }
+    }
+
+    /// The same, but known by what its rows were made of: its files may be removed and made again.
+    pub(crate) fn made_of(self, origin: &str) -> Source {
+        Source { made_of: Some(origin.into()), ..self }
+    }
+
+    /// Where a column stands among those of the source.
+    fn position(&self, column: &str) -> Result<usize> {
+        let names: Vec<String> = self.schema.names().map(str::to_owned).collect();
+        position(&names, column, &self.files[0])
+    }
+
+    /// How the input is read that a piece is cut from.
+    pub(super) fn plan(&self, piece: &Piece) -> &Plan {
+        &self.plans[piece.input]
     }
 
     /// Starts a pass over all rows.
@@ -170,7 +230,78 @@ impl Source {
     ///
     /// None today: what goes wrong comes with the batches.
     pub fn scan(&self) -> Result<Scan> {
-        Ok(Scan::start(Arc::clone(&self.plan)))
+        Ok(Scan::start(self.clone(), None))
+    }
+
+    /// The pieces that the source is cut into. One after the other they give the batches of [`Source::scan`].
+    ///
+    /// # Errors
+    ///
+    /// When a file is not there any more.
+    pub fn pieces(&self) -> Result<&[Piece]> {
+        if let Some(pieces) = self.pieces.get() {
+            return Ok(pieces);
+        }
+        let mut all: Vec<Piece> = Vec::new();
+        for (input, plan) in self.plans.iter().enumerate() {
+            let first = all.len() as u64;
+            let of_input = |piece: &Piece| Piece { number: first + piece.number, input, ..piece.clone() };
+            all.extend(plan.files.pieces()?.iter().map(of_input));
+        }
+        Ok(self.pieces.get_or_init(|| all))
+    }
+
+    /// Starts a pass over the rows of some pieces of this source.
+    ///
+    /// # Errors
+    ///
+    /// When a piece is of another source.
+    pub fn scan_pieces(&self, pieces: &[Piece]) -> Result<Scan> {
+        let is_ours = |piece: &Piece| {
+            self.plans.get(piece.input).is_some_and(|plan| piece.files.end <= plan.files.locations.len())
+        };
+        if !pieces.iter().all(is_ours) {
+            return Err(internal("a piece is of another source"));
+        }
+        Ok(Scan::start(self.clone(), Some(pieces.to_vec())))
+    }
+
+    /// What another process needs to read the same rows in the same way; see [`Source::of_description`].
+    ///
+    /// # Errors
+    ///
+    /// When the current directory, from which relative paths count, is gone.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn description(&self) -> Result<Description> {
+        let input = |plan: &Arc<Plan>| {
+            let files = plan.files.locations.iter().map(Location::to_text).collect::<Result<_>>()?;
+            let columns = Columns::of(&plan.schema, &plan.arrow);
+            Ok(DescribedInput { config: plan.config.clone(), format: plan.files.format, files, columns })
+        };
+        Ok(Description {
+            inputs: self.plans.iter().map(input).collect::<Result<_>>()?,
+            columns: Columns::of(&self.schema, &self.arrow),
+            part: self.plans[0].part.clone(),
+        })
+    }
+
+    /// The source that was described. Nothing is looked up: neither files nor types are found out anew.
+    ///
+    /// # Errors
+    ///
+    /// When it is no description of a source.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn of_description(description: Description) -> Result<Source> {
+        let Description { inputs, columns, part } = description;
+        if inputs.is_empty() {
+            return Err(internal("a source has no inputs"));
+        }
+        let plan = |DescribedInput { config, format, files, columns }: DescribedInput| {
+            let locations = files.iter().map(|file| Location::parse(file)).collect::<Result<_>>()?;
+            let files = Files::new(format, locations, Stores::from_environment());
+            Ok(Plan::new(config, files, columns.fields()).of_part(part.clone()))
+        };
+        Ok(Self::of_plans(inputs.into_iter().map(plan).collect::<Result<_>>()?, columns.fields()))
     }
 
     /// Refuses a source without rows.
@@ -180,7 +311,7 @@ impl Source {
     /// [`Error::NoRows`] when there is none. What goes wrong with a row is told by a scan, not here.
     pub fn check_rows(&self) -> Result<()> {
         let mut scan = self.scan()?;
-        if scan.next().is_none() { Err(self.no_rows(&scan)) } else { Ok(()) }
+        if scan.next().is_none() { Err(self.no_rows(scan.skipped())) } else { Ok(()) }
     }
 
     /// What tells whether the data is the same as before: the files' names, sizes and times of change (of an object, its
@@ -191,12 +322,17 @@ impl Source {
     /// When a file is not there any more.
     pub fn fingerprint(&self) -> Result<String> {
         let mut hash = crc32fast::Hasher::new();
+        if let Some(origin) = &self.made_of {
+            hash.update(format!("{origin} {:?} {:?}", self.schema, self.plans[0].part).as_bytes());
+            return Ok(format!("{:08x}-{origin}", hash.finalize()));
+        }
         let mut bytes = 0;
-        let how = format!("{:?} {:?} {:?}", self.plan.config, self.plan.schema, self.plan.part);
-        hash.update(how.as_bytes());
-        for (file, stat) in self.files().iter().zip(self.plan.files.stats()?) {
-            hash.update(format!("{file}\n{}\n{}\n", stat.size, stat.version).as_bytes());
-            bytes += stat.size;
+        for plan in self.plans.iter() {
+            hash.update(format!("{:?} {:?} {:?}", plan.config, plan.schema, plan.part).as_bytes());
+            for (file, stat) in plan.files.locations.iter().zip(plan.files.stats()?) {
+                hash.update(format!("{file}\n{}\n{}\n", stat.size, stat.version).as_bytes());
+                bytes += stat.size;
+            }
         }
         Ok(format!("{:08x}-{}-{bytes}", hash.finalize(), self.files().len()))
     }
@@ -207,125 +343,67 @@ impl Source {
     ///
     /// When a file is not there any more.
     pub fn total_bytes(&self) -> Result<u64> {
-        Ok(self.plan.files.stats()?.iter().map(|stat| stat.size).sum())
+        self.size()
+    }
+
+    /// Bytes of all files.
+    pub(super) fn size(&self) -> Result<u64> {
+        let sizes = |plan: &Arc<Plan>| Ok(plan.files.stats()?.iter().map(|stat| stat.size).sum::<u64>());
+        self.plans.iter().map(sizes).sum()
     }
 
     /// The columns as Arrow sees them.
-    pub(super) fn arrow_schema(&self) -> &SchemaRef {
-        &self.plan.arrow
+    pub(crate) fn arrow_schema(&self) -> &SchemaRef {
+        &self.arrow
     }
 
-    /// The error of a pass that found no row.
-    pub(crate) fn no_rows(&self, scan: &Scan) -> Error {
+    /// The error of a pass that found no row and skipped so many.
+    pub(crate) fn no_rows(&self, skipped: u64) -> Error {
         let names: Vec<_> = self.files().iter().map(|path| format!("`{path}`")).collect();
-        Error::NoRows { files: listed(names.iter().map(String::as_str)), skipped: scan.skipped() }
+        Error::NoRows { files: listed(names.iter().map(String::as_str)), skipped }
     }
 }
 
-/// A column and the type that is asked for.
-type Needed<'a> = (&'a str, Option<ColumnType>);
-
-/// The columns without repetition; a type that is given with one mention counts for all.
-fn unique<'a>(needed: &[Needed<'a>]) -> Result<Vec<Needed<'a>>> {
-    let mut unique: Vec<Needed> = Vec::new();
-    for &(name, column_type) in needed {
-        match unique.iter_mut().find(|(known, _)| *known == name) {
-            None => unique.push((name, column_type)),
-            Some((_, known)) => *known = agreed(name, *known, column_type, "needed")?,
-        }
-    }
-    if unique.is_empty() {
-        return config_error("features", "read no column; name at least one");
-    }
-    Ok(unique)
+/// All that a source is, without what is in its files.
+#[cfg(feature = "cluster")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Description {
+    inputs: Vec<DescribedInput>,
+    columns: Columns,
+    part: Part,
 }
 
-/// The one of two types that is given, if they do not differ.
-fn agreed(name: &str, a: Option<ColumnType>, b: Option<ColumnType>, how: &str) -> Result<Option<ColumnType>> {
-    match (a, b) {
-        (Some(a), Some(b)) if a != b => {
-            config_error("types", format!("gives column `{name}` as `{b}`, but it is {how} as `{a}`; make them one"))
-        }
-        _ => Ok(a.or(b)),
-    }
+#[cfg(feature = "cluster")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct DescribedInput {
+    config: SourceConfig,
+    format: Format,
+    files: Vec<String>,
+    columns: Columns,
 }
 
-fn declared_type(config: &SourceConfig, need: &Needed) -> Result<Option<ColumnType>> {
-    agreed(need.0, need.1, config.types.get(need.0).copied(), "needed")
+/// Columns and of each whether it holds lists.
+#[cfg(feature = "cluster")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Columns {
+    schema: Schema,
+    lists: Vec<bool>,
 }
 
-/// The columns of the first file with the types that the format knows, after a check that all files have the needed ones and
-/// agree on their types.
-fn known_columns(config: &SourceConfig, files: &Files, needed: &[Needed]) -> Result<Vec<RawColumn>> {
-    let names: Vec<&str> = needed.iter().map(|(name, _)| *name).collect();
-    let is_open = |name: &str| needed.is_empty() || needed.contains(&(name, None));
-    let decides = |name: &str| is_open(name) && !config.types.contains_key(name);
-    let mut locations = files.locations.iter();
-    let (mut known, mut first) = (Vec::new(), &files.locations[0]);
-    // A file of records may have none, and then tells no columns.
-    for location in locations.by_ref() {
-        (known, first) = (file_columns(config, files, location, (&names, INFERENCE_ROWS))?, location);
-        if !known.is_empty() {
-            break;
-        }
+#[cfg(feature = "cluster")]
+impl Columns {
+    fn of(schema: &Schema, arrow: &SchemaRef) -> Self {
+        let lists = arrow.fields().iter().map(|field| *field.data_type() == list_type()).collect();
+        Self { schema: schema.clone(), lists }
     }
-    let look = |location| match file_columns(config, files, location, (&names, COMPARED_ROWS)) {
-        Ok(columns) => Ok((location, columns)),
-        Err(error) => Err(compared(error, first)),
-    };
-    let add = |other| merge(&mut known, first, other, files.format == Format::JsonLines, decides).map(|()| true);
-    map_in_order(locations.map(Ok), LOOKS, look, add)?;
-    let all: Vec<String> = known.iter().map(|column| column.name.clone()).collect();
-    names.iter().try_for_each(|name| position(&all, name, first).map(drop))?;
-    Ok(known)
-}
 
-fn file_columns(
-    config: &SourceConfig,
-    files: &Files,
-    location: &Location,
-    (needed, rows): (&[&str], usize),
-) -> Result<Vec<RawColumn>> {
-    match files.format {
-        Format::Parquet => parquet::columns(files, location, needed),
-        Format::Arrow => ipc::columns(files, location, needed),
-        Format::JsonLines | Format::TfRecord => records::columns(config, files, location, (needed, rows)),
-        Format::Csv => {
-            let names = CsvFile::open(location, files.open(location)?, config)?.names;
-            needed.iter().try_for_each(|name| position(&names, name, location).map(drop))?;
-            Ok(names.into_iter().map(RawColumn::untyped).collect())
-        }
+    fn fields(self) -> Vec<(Field, DataType)> {
+        let field = |(field, is_list): (Field, bool)| {
+            let data_type = if is_list { list_type() } else { arrow_type(field.column_type) };
+            (field, data_type)
+        };
+        self.schema.fields.into_iter().zip(self.lists).map(field).collect()
     }
-}
-
-/// Says that the first file has the column that another one lacks.
-fn compared(error: Error, first: &Location) -> Error {
-    match error {
-        Error::MissingColumn { path, column, columns, .. } => {
-            let suggestion = format!(", which `{first}` has; give all files the same columns");
-            Error::MissingColumn { path, column, columns, suggestion }
-        }
-        error => error,
-    }
-}
-
-/// Fills in the types that are not known yet from the first rows.
-fn infer_types(
-    config: &SourceConfig,
-    files: &Files,
-    needed: &[Needed],
-    types: &mut [Option<ColumnType>],
-) -> Result<()> {
-    let open: Vec<usize> = (0..types.len()).filter(|&i| types[i].is_none()).collect();
-    if open.is_empty() {
-        return Ok(());
-    }
-    let names: Vec<&str> = open.iter().map(|&i| needed[i].0).collect();
-    let evidence = csv::infer(config, files, &names, INFERENCE_ROWS)?;
-    for (i, evidence) in open.into_iter().zip(evidence) {
-        types[i] = evidence.column_type();
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What one part of the rows has shown.
 
+use super::counts::Counts;
 use super::joint::Joint;
+use super::memory::Memory;
 use super::round::{JointLook, Round};
 use super::state::State;
 use super::wire::{Reader, Wire, Writer};
@@ -20,6 +22,7 @@ const HASH: usize = 32;
 #[derive(Debug, Clone)]
 pub struct Collector {
     round: Option<Round>,
+    memory: Memory,
     rows: u64,
     states: Vec<State>,
     joints: Vec<Joint>,
@@ -27,20 +30,29 @@ pub struct Collector {
 
 impl Collector {
     /// Nothing seen yet in a round; without one it collects nothing.
-    pub(super) fn new(round: Option<Round>) -> Self {
+    pub(super) fn new(round: Option<Round>, memory: Memory) -> Self {
         let states = round.as_ref().map(Round::states).unwrap_or_default();
         let joints = round.as_ref().map(Round::joints).unwrap_or_default();
-        Self { round, rows: 0, states, joints }
+        Self { round, memory, rows: 0, states, joints }
     }
 
     /// Adds rows.
     ///
     /// # Errors
     ///
-    /// [`Error::Column`] when a column is absent or of another type; [`Error::Feature`] when a feature cannot take a value.
+    /// [`Error::Column`] when a column is absent or of another type; [`Error::Feature`] when a feature cannot take a value;
+    /// [`Error::Spill`] when counts outgrow the memory and cannot be written to disk.
     pub fn update(&mut self, batch: &RecordBatch) -> Result<()> {
         if let Some(round) = &self.round {
             let made = round.pipeline().run(batch, Pass::Training)?;
+            let slots = round.looks().iter().map(|look| look.slot);
+            let joint_slots = round.joint_looks().iter().filter_map(|look| look.slots.first().copied());
+            let counted = (self.states.iter_mut().zip(slots))
+                .flat_map(|(state, slot)| state.counted_mut().map(move |counts| (counts, slot)));
+            let joint = (self.joints.iter_mut().zip(joint_slots))
+                .flat_map(|(joint, slot)| joint.counted_mut().map(move |counts| (counts, slot)));
+            let counted = counted.chain(joint).map(|(counts, slot)| (counts, &made.columns[slot]));
+            self.memory.make_room(counted.collect())?;
             for (state, look) in self.states.iter_mut().zip(round.looks()) {
                 state.update(&made.columns[look.slot]);
             }
@@ -54,21 +66,35 @@ impl Collector {
         Ok(())
     }
 
-    /// Adds the rows that another collector of the same round has seen.
+    /// Adds the rows that another collector of the same round has seen, and takes over its memory.
     ///
     /// # Errors
     ///
-    /// [`Error::Fit`] when it is of another round.
-    pub fn merge(&mut self, other: Self) -> Result<()> {
+    /// [`Error::Fit`] when it is of another round; [`Error::Spill`] when counts outgrow the memory and cannot be written to disk.
+    pub fn merge(&mut self, mut other: Self) -> Result<()> {
         match (&self.round, &other.round) {
             (None, None) => {}
             (Some(mine), Some(theirs)) if mine.is_same(theirs)? => {}
             _ => return Err(Error::fit("the collectors are of different rounds; merge those of one round only")),
         }
-        self.states.iter_mut().zip(&other.states).for_each(|(mine, theirs)| mine.merge(theirs));
-        self.joints.iter_mut().zip(&other.joints).for_each(|(mine, theirs)| mine.merge(theirs));
+        self.memory.bytes = self.memory.bytes.saturating_add(other.memory.bytes);
+        let memory = self.memory.clone();
+        memory.make_room_to_merge(self.counted_mut().zip(other.counted_mut()).collect())?;
+        self.states.iter_mut().zip(other.states).for_each(|(mine, theirs)| mine.merge(theirs));
+        self.joints.iter_mut().zip(other.joints).for_each(|(mine, theirs)| mine.merge(theirs));
         self.rows += other.rows;
         Ok(())
+    }
+
+    /// What is counted value by value.
+    fn counted_mut(&mut self) -> impl Iterator<Item = &mut Counts> {
+        let joint = self.joints.iter_mut().flat_map(Joint::counted_mut);
+        self.states.iter_mut().flat_map(State::counted_mut).chain(joint)
+    }
+
+    /// The memory that its counts may take.
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// Rows seen.
@@ -80,14 +106,15 @@ impl Collector {
     ///
     /// # Errors
     ///
-    /// [`Error::Exchange`] when fitting was finished, so that there is nothing to send.
+    /// [`Error::Exchange`] when fitting was finished, so that there is nothing to send; [`Error::Spill`] when counts that are on
+    /// disk cannot be read.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let round = self.round.as_ref().ok_or_else(|| Error::exchange("the collector is of no round"))?;
         let mut out = Writer { bytes: MAGIC.to_vec() };
         out.bytes.extend(round.fingerprint()?);
         out.number(self.rows);
-        self.states.iter().for_each(|state| state.write(&mut out));
-        self.joints.iter().for_each(|joint| joint.write(&mut out));
+        self.states.iter().try_for_each(|state| state.write(&mut out))?;
+        self.joints.iter().try_for_each(|joint| joint.write(&mut out))?;
         let hash = Sha256::digest(&out.bytes);
         out.bytes.extend(hash);
         Ok(out.bytes)
@@ -95,7 +122,7 @@ impl Collector {
 
     pub(super) fn from_bytes(round: &Round, bytes: &[u8]) -> Result<Self> {
         let content = checked(bytes, round.fingerprint()?).map_err(Error::exchange)?;
-        let mut collector = Self::new(Some(round.clone()));
+        let mut collector = Self::new(Some(round.clone()), Memory { bytes: 0, ..Memory::default() });
         collector.fill(content).map_err(|problem| Error::exchange(format!("a collector is damaged: {problem}")))?;
         Ok(collector)
     }
@@ -109,7 +136,7 @@ impl Collector {
     }
 
     /// The parts, for the round to take in, if there are rows and it is this round's.
-    pub(super) fn into_parts(self, round: &Round) -> Result<(Vec<State>, Vec<Joint>)> {
+    pub(super) fn into_parts(mut self, round: &Round) -> Result<(Vec<State>, Vec<Joint>)> {
         match &self.round {
             Some(other) if round.is_same(other)? => {}
             _ => return Err(Error::fit("the collector is of another round; make a new one for each round")),
@@ -117,6 +144,7 @@ impl Collector {
         if self.rows == 0 {
             return Err(Error::fit("the training data has no rows"));
         }
+        self.memory.clone().settle(self.counted_mut())?;
         Ok((self.states, self.joints))
     }
 }

@@ -1,40 +1,49 @@
 //! How often each value occurs.
 
+use super::spill::{Run, Spill, Value};
+use super::table::{ShortText, Table};
 use super::wire::{Reader, Wire, Writer};
+use crate::Result;
 use crate::column::{Column, texts};
-use crate::hash::{Map, Token, farm_fingerprint64, fingerprint_cat64};
+use crate::hash::{Map, farm_fingerprint64, fingerprint_cat64};
 use crate::op::Checked;
 use arrow::array::Array;
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use trainyard_graph::Ragged;
 
-/// Rows by value.
+/// Rows by value: of all values, or of a sample when there are very many.
 ///
-/// Within limits, values are kept by hash: each time there are more than a limit allows, those whose hash has one more leading
+/// All values are counted in memory as long as it lasts. [`spill`](Self::spill) moves what was counted so far to disk, as a run by
+/// value, and [`ranked`](Self::ranked) merges the runs: counts are exact with any memory.
+///
+/// A sample keeps values by hash: each time there are more than a limit allows, those whose hash has one more leading
 /// 1 bit go (adaptive sampling; Flajolet, 1990). What is kept, and its counts, do not depend on order or partition.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
+#[derive(Debug, Clone)]
 pub(crate) struct Counts {
     kind: ValueKind,
-    numbers: Map<u64, u64>,
-    texts: Map<Token, u64>,
-    limits: Limits,
-    bytes: usize,
+    numbers: Table<u64>,
+    texts: Table<ShortText>,
+    long: Map<Box<str>, u64>,
+    /// Memory of the long texts.
+    long_bytes: usize,
+    runs: Vec<Arc<Run>>,
+    /// How many values a sample may keep; `None` when all are counted.
+    limit: Option<usize>,
     level: u32,
 }
 
-/// How much [`Counts`] keep before they become a sample.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Limits {
-    values: usize,
-    bytes: usize,
-}
+/// Memory that a long text takes besides its bytes: a slot of a map that is half full, and the allocation.
+const LONG_BYTES: usize = 64;
 
-/// Memory that a value takes besides its text: a slot of a map that is half full, and the allocation.
-const VALUE_BYTES: usize = 64;
+/// Runs that are read at the same time, each through a page of memory.
+const MAX_RUNS: usize = 256;
+
+/// New values that a small table is prepared for; a large one is for as many as it holds.
+const NEW_VALUES: usize = 1024;
 
 /// What the 64 bits of a counted number mean.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum ValueKind {
     Float,
     Int,
@@ -43,55 +52,59 @@ enum ValueKind {
     Text,
 }
 
-/// [`Counts`] in a file, in an order that does not depend on the maps.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    kind: ValueKind,
-    numbers: Vec<(u64, u64)>,
-    texts: Vec<(String, u64)>,
-    limits: Limits,
-    level: u32,
-}
-
-impl From<Counts> for Stored {
-    fn from(counts: Counts) -> Self {
-        let mut numbers: Vec<_> = counts.numbers.into_iter().collect();
-        let mut texts: Vec<_> = counts.texts.into_iter().map(|(text, count)| (text.to_string(), count)).collect();
-        numbers.sort_unstable();
-        texts.sort_unstable();
-        Self { kind: counts.kind, numbers, texts, limits: counts.limits, level: counts.level }
-    }
-}
-
-impl From<Stored> for Counts {
-    fn from(Stored { kind, numbers, texts, limits, level }: Stored) -> Self {
-        let mut counts = Self { kind, level: level.min(63), ..Self::within(limits) };
-        numbers.into_iter().for_each(|(number, count)| counts.add_number(number, count));
-        texts.iter().for_each(|(text, count)| counts.add_text(text, *count));
-        counts
-    }
+/// What [`Counts`] found.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ranked {
+    /// Number of distinct values; of a sample an estimate.
+    pub distinct: u64,
+    /// Values and their counts by falling count, those of equal count by falling bytes of their text, which is the order of
+    /// `tft.vocabulary` and of Keras' `StringLookup`.
+    pub values: Vec<(String, u64)>,
 }
 
 impl ValueKind {
     const ALL: [Self; 5] = [Self::Float, Self::Int, Self::Bool, Self::Id, Self::Text];
+
+    fn token(self, number: u64) -> String {
+        match self {
+            Self::Float => float(number).to_string(),
+            Self::Int => (number as i64).to_string(),
+            Self::Bool => (number != 0).to_string(),
+            Self::Id | Self::Text => number.to_string(),
+        }
+    }
+
+    /// Numbers of this kind in their order.
+    fn order(self, number: u64) -> i64 {
+        match self {
+            Self::Int => number as i64,
+            Self::Float => {
+                let bits = number as i32;
+                i64::from(if bits < 0 { bits ^ i32::MAX } else { bits })
+            }
+            _ => (number ^ 1 << 63) as i64,
+        }
+    }
 }
 
 impl Counts {
-    /// The memory that values may take that are all to be counted: 4 GiB, or some 67 million short ones.
-    pub const MAX_BYTES: usize = 1 << 32;
-
     /// Counts every value up to `limit` distinct ones, beyond that a sample of them.
-    pub fn new(limit: usize) -> Self {
-        Self::within(Limits { values: limit, bytes: usize::MAX })
+    pub fn sample(limit: usize) -> Self {
+        Self { limit: Some(limit), ..Self::all() }
     }
 
-    /// Counts every value, as long as they take no more than [`MAX_BYTES`](Self::MAX_BYTES).
-    pub fn exact() -> Self {
-        Self::within(Limits { values: usize::MAX, bytes: Self::MAX_BYTES })
-    }
-
-    fn within(limits: Limits) -> Self {
-        Self { kind: ValueKind::Text, numbers: Map::default(), texts: Map::default(), limits, bytes: 0, level: 0 }
+    /// Counts every value.
+    pub fn all() -> Self {
+        Self {
+            kind: ValueKind::Text,
+            numbers: Table::default(),
+            texts: Table::default(),
+            long: Map::default(),
+            long_bytes: 0,
+            runs: Vec::new(),
+            limit: None,
+            level: 0,
+        }
     }
 
     /// Adds the values of a column, all batches of which have the same type. Infinite numbers are left out.
@@ -100,32 +113,30 @@ impl Counts {
             Column::Numbers { values, .. } => {
                 self.kind = ValueKind::Float;
                 let present = values.iter().filter(|value| value.is_finite());
-                present.for_each(|value| self.add_number(u64::from(value.to_bits()), 1));
+                self.add_numbers(&present.map(|value| u64::from(value.to_bits())).collect::<Vec<_>>());
             }
             Column::Int(array) => {
                 self.kind = ValueKind::Int;
-                array.iter().flatten().for_each(|value| self.add_number(value as u64, 1));
+                self.add_numbers(&array.iter().flatten().map(|value| value as u64).collect::<Vec<_>>());
             }
             Column::Bool(array) => {
                 self.kind = ValueKind::Bool;
                 let yes = array.true_count() as u64;
                 let no = (array.len() - array.null_count()) as u64 - yes;
-                [(0, no), (1, yes)]
-                    .into_iter()
-                    .filter(|(_, count)| *count > 0)
-                    .for_each(|(v, n)| self.add_number(v, n));
+                let seen = [(0, no), (1, yes)].into_iter().filter(|(_, count)| *count > 0);
+                seen.for_each(|(value, count)| self.add_number(value, count));
             }
             Column::Ids(ids) => {
                 self.kind = ValueKind::Id;
-                ids.ids.iter().for_each(|&id| self.add_number(id, 1));
+                self.add_numbers(&ids.ids);
             }
             Column::Text(array) => {
                 self.kind = ValueKind::Text;
-                texts(array).flatten().for_each(|text| self.add_text(text, 1));
+                self.add_texts(texts(array).flatten());
             }
             Column::Tokens(tokens) => {
                 self.kind = ValueKind::Text;
-                tokens.iter().for_each(|token| self.add_text(token, 1));
+                self.add_texts(tokens.iter());
             }
         }
     }
@@ -139,120 +150,271 @@ impl Counts {
             ids.extend_from_slice(rows.row(row));
             ids.sort_unstable();
             ids.dedup();
-            ids.iter().for_each(|&id| self.add_number(id, 1));
+            self.add_numbers(&ids);
         }
     }
 
-    /// Adds the values that another has seen.
-    pub fn merge(&mut self, other: &Self) {
+    /// Adds the values that another of the same limit has seen; those on disk stay there.
+    pub fn merge(&mut self, mut other: Self) {
         if !other.is_empty() {
             self.kind = other.kind;
         }
+        self.runs.append(&mut other.runs);
         if other.level > self.level {
             self.raise(other.level);
         }
-        other.numbers.iter().for_each(|(&number, &count)| self.add_number(number, count));
-        other.texts.iter().for_each(|(text, &count)| self.add_text(text, count));
+        // Room for all first: entries come in the order of their hashes, and would crowd a smaller table in one place.
+        self.numbers.reserve(other.numbers.len());
+        self.texts.reserve(other.texts.len());
+        other.numbers.iter().for_each(|(number, count)| self.add_number(number, count));
+        drop(other.numbers);
+        other.texts.iter().for_each(|(text, count)| self.add_short(text, count));
+        other.long.into_iter().for_each(|(text, count)| self.add_long(&text, count));
     }
 
-    /// Number of distinct values; an estimate when there were more than the limit.
+    /// Memory that the values take.
+    pub fn bytes(&self) -> usize {
+        self.numbers.bytes() + self.texts.bytes() + self.long_bytes
+    }
+
+    /// Memory that is taken besides while the values of a column are added, as far as can be known.
+    pub fn growth(&self, column: &Column) -> usize {
+        let few = |values: usize, held: usize| values.min(held.max(NEW_VALUES));
+        match column {
+            _ if self.limit.is_some() => 0,
+            Column::Text(array) => self.texts.growth(few(array.len(), self.texts.len())),
+            Column::Tokens(tokens) => self.texts.growth(few(tokens.iter().count(), self.texts.len())),
+            Column::Ids(ids) => self.numbers.growth(few(ids.ids.len(), self.numbers.len())),
+            other => self.numbers.growth(few(other.rows(), self.numbers.len())),
+        }
+    }
+
+    /// The same while another is merged.
+    pub fn merge_growth(&self, other: &Self) -> usize {
+        self.numbers.growth(other.numbers.len()) + self.texts.growth(other.texts.len())
+    }
+
+    /// Whether its memory can be had back by spilling.
+    pub fn can_spill(&self) -> bool {
+        self.limit.is_none()
+    }
+
+    /// Moves what is in memory to disk.
+    pub fn spill(&mut self, spill: &Spill) -> Result<()> {
+        if self.runs.len() >= MAX_RUNS {
+            let merged = Run::write(spill, Run::merged(&self.runs)?)?;
+            self.runs = vec![Arc::new(merged)];
+        }
+        let numbers = std::mem::take(&mut self.numbers).into_sorted().into_iter();
+        let numbers = numbers.map(|(number, count)| (Value::Number(number), count));
+        let texts = std::mem::take(&mut self.texts).into_sorted().into_iter();
+        let texts = texts.map(|(text, count)| (Value::Short(text), count));
+        let mut long: Vec<(Box<str>, u64)> = std::mem::take(&mut self.long).into_iter().collect();
+        long.sort_unstable();
+        self.long_bytes = 0;
+        let long = long.into_iter().map(|(text, count)| (Value::Long(text), count));
+        let run = Run::write(spill, numbers.chain(texts).chain(long).map(Ok))?;
+        self.runs.push(Arc::new(run));
+        Ok(())
+    }
+
+    /// Ends counting: what is partly on disk goes there whole, so that each value can be found once.
+    pub fn settle(&mut self, spill: &Spill) -> Result<()> {
+        if self.runs.is_empty() || self.len() == 0 { Ok(()) } else { self.spill(spill) }
+    }
+
+    /// Number of distinct values in memory; of a sample an estimate.
     pub fn distinct(&self) -> u64 {
         (self.len() as u64) << self.level.min(32)
     }
 
-    /// How many of the occurrences here are of values that another has, too; an estimate when either is a sample. Both sample
-    /// by the same hashes, so the values of the coarser sample are known to both.
-    pub fn shared_with(&self, other: &Self) -> u64 {
-        let level = self.level.max(other.level);
-        let numbers = self.numbers.iter().filter(|(number, _)| keeps(level, number_hash(**number)));
-        let numbers = numbers.filter(|(number, _)| other.numbers.contains_key(number)).map(|(_, count)| count);
-        let texts = self.texts.iter().filter(|(text, _)| keeps(level, farm_fingerprint64(text.as_bytes())));
-        let texts = texts.filter(|(text, _)| other.texts.contains_key(text.as_bytes())).map(|(_, count)| count);
-        (numbers.sum::<u64>() + texts.sum::<u64>()) << level.min(32)
-    }
-
-    /// Whether every value was kept.
+    /// Whether every value was counted.
     pub fn is_exact(&self) -> bool {
         self.level == 0
     }
 
-    /// The values by falling count, those of equal count by falling bytes of their text, which is the order of
-    /// `tft.vocabulary` and of Keras' `StringLookup`.
-    pub fn ranked(&self) -> Vec<(String, u64)> {
-        let mut ranked = self.tokens();
-        ranked.sort_unstable_by(|a, b| (b.1, b.0.as_bytes()).cmp(&(a.1, a.0.as_bytes())));
-        ranked
+    /// The values that occur at least `min_count` times, the most frequent ones up to a limit, in memory of that order.
+    pub fn ranked(&self, limit: usize, min_count: u64) -> Result<Ranked> {
+        let (mut seen, mut top) = (0u64, Top::new(limit));
+        for entry in self.entries()? {
+            let (value, count) = entry?;
+            seen += 1;
+            if count >= min_count {
+                top.push(count, || self.token(&value));
+            }
+        }
+        let values = top.into_sorted().into_iter().map(|(count, token)| (token, count)).collect();
+        Ok(Ranked { distinct: seen << self.level.min(32), values })
+    }
+
+    /// The values and their counts by value, in the order that those of other counts of the same column have.
+    pub(super) fn by_value(&self) -> Result<Box<dyn Iterator<Item = Result<(Value, u64)>> + '_>> {
+        if !self.runs.is_empty() {
+            return Ok(Box::new(Run::merged(&self.runs)?));
+        }
+        let mut entries = self.entries()?.collect::<Result<Vec<_>>>()?;
+        entries.sort_unstable();
+        Ok(Box::new(entries.into_iter().map(Ok)))
+    }
+
+    /// The text of a value, if it is of the kind that is counted.
+    pub(super) fn kind_token(&self, value: &Value) -> Option<String> {
+        (!self.is_empty()).then(|| self.token(value))
+    }
+
+    /// Adds the values of one row, each once.
+    pub fn add_row(&mut self, column: &Column, row: usize) {
+        match column {
+            Column::Int(array) if array.is_valid(row) => {
+                self.kind = ValueKind::Int;
+                self.add_number(array.value(row) as u64, 1);
+            }
+            Column::Bool(array) if array.is_valid(row) => {
+                self.kind = ValueKind::Bool;
+                self.add_number(u64::from(array.value(row)), 1);
+            }
+            Column::Ids(ids) => {
+                self.kind = ValueKind::Id;
+                let distinct: BTreeSet<u64> = ids.row(row).iter().copied().collect();
+                distinct.into_iter().for_each(|id| self.add_number(id, 1));
+            }
+            Column::Text(array) if array.is_valid(row) && !array.value(row).is_empty() => {
+                self.add_text(array.value(row), 1);
+            }
+            Column::Tokens(tokens) => {
+                let distinct: BTreeSet<&str> = tokens.row(row).collect();
+                distinct.into_iter().for_each(|token| self.add_text(token, 1));
+            }
+            _ => {}
+        }
     }
 
     /// The values in their own order: numbers by size, text by bytes.
-    pub fn sorted(&self) -> Vec<(String, u64)> {
-        let mut numbers: Vec<(u64, u64)> = self.numbers.iter().map(|(&number, &count)| (number, count)).collect();
-        match self.kind {
-            ValueKind::Int => numbers.sort_unstable_by_key(|(number, _)| *number as i64),
-            ValueKind::Float => numbers.sort_unstable_by(|a, b| float(a.0).total_cmp(&float(b.0))),
-            _ => numbers.sort_unstable(),
+    pub fn sorted(&self) -> Result<Vec<(String, u64)>> {
+        let mut entries = self.entries()?.map(|entry| {
+            let (value, count) = entry?;
+            let order = if let Value::Number(number) = value { self.kind.order(number) } else { 0 };
+            Ok((order, self.token(&value), count))
+        });
+        let mut entries = entries.by_ref().collect::<Result<Vec<_>>>()?;
+        entries.sort_unstable();
+        Ok(entries.into_iter().map(|(_, token, count)| (token, count)).collect())
+    }
+
+    /// The most frequent number, and the smallest of those that are equally frequent; `None` when there is none.
+    pub fn mode(&self) -> Result<Option<String>> {
+        let mut best = None;
+        for entry in self.entries()? {
+            if let (Value::Number(number), count) = entry? {
+                best = best.max(Some((count, std::cmp::Reverse(self.kind.order(number)), number)));
+            }
         }
-        let mut texts: Vec<(&str, u64)> = self.texts.iter().map(|(text, &count)| (&**text, count)).collect();
-        texts.sort_unstable();
-        let texts = texts.into_iter().map(|(text, count)| (text.to_string(), count));
-        numbers.into_iter().map(|(number, count)| (self.token(number), count)).chain(texts).collect()
+        Ok(best.map(|(_, _, number)| self.kind.token(number)))
+    }
+
+    /// Values and their counts, in no order that means something.
+    fn entries(&self) -> Result<impl Iterator<Item = Result<(Value, u64)>>> {
+        let numbers = self.numbers.iter().map(|(number, count)| (Value::Number(number), count));
+        let texts = self.texts.iter().map(|(text, count)| (Value::Short(text), count));
+        let long = self.long.iter().map(|(text, &count)| (Value::Long(text.clone()), count));
+        Ok(numbers.chain(texts).chain(long).map(Ok).chain(Run::merged(&self.runs)?))
     }
 
     fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len() == 0 && self.runs.is_empty()
     }
 
+    /// Number of values in memory.
     fn len(&self) -> usize {
-        self.numbers.len() + self.texts.len()
+        self.numbers.len() + self.texts.len() + self.long.len()
     }
 
-    fn tokens(&self) -> Vec<(String, u64)> {
-        let numbers = self.numbers.iter().map(|(&number, &count)| (self.token(number), count));
-        numbers.chain(self.texts.iter().map(|(text, &count)| (text.to_string(), count))).collect()
-    }
-
-    fn token(&self, number: u64) -> String {
-        match self.kind {
-            ValueKind::Float => float(number).to_string(),
-            ValueKind::Int => (number as i64).to_string(),
-            ValueKind::Bool => (number != 0).to_string(),
-            ValueKind::Id | ValueKind::Text => number.to_string(),
+    fn token(&self, value: &Value) -> String {
+        match value {
+            Value::Number(number) => self.kind.token(*number),
+            Value::Short(text) => text.text(),
+            Value::Long(text) => text.to_string(),
         }
+    }
+
+    fn add_numbers(&mut self, numbers: &[u64]) {
+        match self.limit {
+            None => self.numbers.add_all(numbers),
+            Some(_) => numbers.iter().for_each(|&number| self.add_number(number, 1)),
+        }
+    }
+
+    fn add_texts<'a>(&mut self, texts: impl Iterator<Item = &'a str>) {
+        const CHUNK: usize = 256;
+        let (mut keys, mut n) = ([ShortText::default(); CHUNK], 0);
+        for text in texts {
+            match ShortText::new(text.as_bytes()) {
+                Some(key) if self.limit.is_none() => {
+                    keys[n] = key;
+                    n += 1;
+                }
+                _ => self.add_text(text, 1),
+            }
+            if n == CHUNK {
+                self.texts.add_all(&keys);
+                n = 0;
+            }
+        }
+        self.texts.add_all(&keys[..n]);
+    }
+
+    fn add_value(&mut self, value: Value, count: u64) {
+        match value {
+            Value::Number(number) => self.add_number(number, count),
+            Value::Short(text) => self.add_short(text, count),
+            Value::Long(text) => self.add_long(&text, count),
+        }
+    }
+
+    fn add_text(&mut self, text: &str, count: u64) {
+        if self.level > 0 && !keeps(self.level, farm_fingerprint64(text.as_bytes())) {
+            return;
+        }
+        match ShortText::new(text.as_bytes()) {
+            Some(short) => self.texts.add(short, count),
+            None => self.add_long(text, count),
+        }
+        self.shrink();
     }
 
     fn add_number(&mut self, number: u64, count: u64) {
-        if self.level > 0 && !keeps(self.level, number_hash(number)) {
-            return;
-        }
-        // Counts that are kept are above 0, so 0 says that the number is new.
-        let total = self.numbers.entry(number).or_default();
-        let is_new = *total == 0;
-        *total += count;
-        if is_new {
-            self.bytes += VALUE_BYTES;
+        if self.level == 0 || keeps(self.level, number_hash(number)) {
+            self.numbers.add(number, count);
             self.shrink();
         }
     }
 
-    /// Adds a text that occurs so many times, at least once.
-    pub fn add_text(&mut self, text: &str, count: u64) {
+    fn add_short(&mut self, text: ShortText, count: u64) {
+        match self.level {
+            0 => self.texts.add(text, count),
+            _ => self.add_text(&text.text(), count),
+        }
+        self.shrink();
+    }
+
+    fn add_long(&mut self, text: &str, count: u64) {
         if self.level > 0 && !keeps(self.level, farm_fingerprint64(text.as_bytes())) {
             return;
         }
         // A text is copied only when it is new.
-        match self.texts.get_mut(text.as_bytes()) {
-            Some(total) => *total += count,
+        match self.long.get_mut(text) {
+            Some(total) => *total = total.saturating_add(count),
             None => {
-                self.texts.insert(text.into(), count);
-                self.bytes += VALUE_BYTES + text.len();
+                self.long.insert(text.into(), count);
+                self.long_bytes += LONG_BYTES + text.len();
                 self.shrink();
             }
         }
     }
 
-    /// Goes up levels until the limits are kept.
+    /// Goes up levels until the limit is kept.
     fn shrink(&mut self) {
-        while (self.len() > self.limits.values || self.bytes > self.limits.bytes) && self.level < 63 {
+        while self.limit.is_some_and(|limit| self.len() > limit) && self.level < 63 {
             self.raise(self.level + 1);
         }
     }
@@ -260,41 +422,84 @@ impl Counts {
     /// Drops what a level does not keep.
     fn raise(&mut self, level: u32) {
         self.level = level;
-        self.numbers.retain(|&number, _| keeps(level, number_hash(number)));
-        self.texts.retain(|text, _| keeps(level, farm_fingerprint64(text.as_bytes())));
-        self.bytes = self.len() * VALUE_BYTES + self.texts.keys().map(|text| text.len()).sum::<usize>();
+        self.numbers.retain(|number| keeps(level, number_hash(number)));
+        self.texts.retain(|text| keeps(level, farm_fingerprint64(text.text().as_bytes())));
+        self.long.retain(|text, _| keeps(level, farm_fingerprint64(text.as_bytes())));
+        self.long_bytes = self.long.keys().map(|text| LONG_BYTES + text.len()).sum();
     }
 }
 
+/// The kind, the level, and each value with its count after a 1, until a 0.
 impl Wire for Counts {
-    fn write(&self, out: &mut Writer) {
+    fn write(&self, out: &mut Writer) -> Result<()> {
         let kind = ValueKind::ALL.iter().position(|kind| *kind == self.kind);
         out.number(kind.unwrap_or_default() as u64);
         out.number(u64::from(self.level));
-        out.number(self.numbers.len() as u64);
-        for (&number, &count) in &self.numbers {
-            out.word(number);
+        for entry in self.entries()? {
+            let (value, count) = entry?;
+            out.number(1);
+            value.write(out);
             out.number(count);
         }
-        out.number(self.texts.len() as u64);
-        for (text, &count) in &self.texts {
-            out.text(text);
-            out.number(count);
-        }
+        out.number(0);
+        Ok(())
     }
 
     fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {
         let (kind, level) = (from.number()?, from.number()?);
         let kind_of = |kind: u64| ValueKind::ALL.get(usize::try_from(kind).ok()?).copied();
         self.kind = kind_of(kind).ok_or_else(|| format!("there is no kind of values {kind}"))?;
-        self.level = u32::try_from(level).ok().filter(|level| *level < 64).ok_or("a sample is of no level")?;
-        for _ in 0..from.len(9)? {
-            self.add_number(from.word()?, from.count()?);
-        }
-        for _ in 0..from.len(2)? {
-            self.add_text(from.text()?, from.count()?);
+        let level = u32::try_from(level).ok().filter(|level| *level == 0 || self.limit.is_some() && *level < 64);
+        self.level = level.ok_or("a sample is of no level")?;
+        while from.number()? == 1 {
+            let (value, count) = (Value::read(from)?, from.count()?);
+            if count == 0 {
+                return Err("a value occurs in no row".to_string());
+            }
+            self.add_value(value, count);
         }
         Ok(())
+    }
+}
+
+/// The greatest of many texts by a rank, those of equal rank by their bytes, in memory of their number.
+#[derive(Debug)]
+pub(super) struct Top<R> {
+    limit: usize,
+    kept: Vec<(R, String)>,
+    /// Lower ranks are not among them.
+    floor: Option<R>,
+}
+
+impl<R: Ord + Copy> Top<R> {
+    /// Keeps so many.
+    pub fn new(limit: usize) -> Self {
+        Self { limit, kept: Vec::new(), floor: None }
+    }
+
+    /// Adds a text, which is only made when it may be kept.
+    pub fn push(&mut self, rank: R, text: impl FnOnce() -> String) {
+        if self.floor.is_none_or(|floor| rank >= floor) {
+            self.kept.push((rank, text()));
+        }
+        if self.kept.len() >= self.limit.max(NEW_VALUES).saturating_mul(2) {
+            self.cut();
+        }
+    }
+
+    /// The texts by falling rank.
+    pub fn into_sorted(mut self) -> Vec<(R, String)> {
+        self.kept.sort_unstable_by(|a, b| b.cmp(a));
+        self.kept.truncate(self.limit);
+        self.kept
+    }
+
+    fn cut(&mut self) {
+        if let Some(last) = self.limit.min(self.kept.len()).checked_sub(1) {
+            self.kept.select_nth_unstable_by(last, |a, b| b.cmp(a));
+            self.floor = Some(self.kept[last].0);
+        }
+        self.kept.truncate(self.limit);
     }
 }
 
@@ -315,81 +520,115 @@ fn keeps(level: u32, hash: u64) -> bool {
 mod tests {
     use super::*;
     use arrow::array::{Int64Array, StringArray};
+    use proptest::prelude::*;
 
     fn words(words: &[&str]) -> Column {
         Column::Text(StringArray::from(words.to_vec()))
     }
 
+    fn ranked(counts: &Counts) -> Vec<(String, u64)> {
+        counts.ranked(usize::MAX, 1).unwrap().values
+    }
+
+    fn tokens(values: Vec<(String, u64)>) -> Vec<String> {
+        values.into_iter().map(|(token, _)| token).collect()
+    }
+
     #[test]
     fn equal_counts_are_ordered_by_falling_bytes() {
-        let mut counts = Counts::exact();
+        let mut counts = Counts::all();
         counts.update(&words(&["b", "a", "b", "é", "Z", ""]));
-        let ranked: Vec<String> = counts.ranked().into_iter().map(|(token, _)| token).collect();
-        assert_eq!(ranked, ["b", "é", "a", "Z"]);
+        assert_eq!(tokens(ranked(&counts)), ["b", "é", "a", "Z"]);
+        assert_eq!(tokens(counts.ranked(2, 1).unwrap().values), ["b", "é"]);
+        assert_eq!(counts.ranked(9, 2).unwrap(), Ranked { distinct: 4, values: vec![("b".to_string(), 2)] });
     }
 
     /// `tft.vocabulary` on ints breaks ties by their text: vocabulary_integration_test.py.
     #[test]
     fn ints_of_equal_count_are_ordered_as_text() {
-        let mut counts = Counts::exact();
-        counts.update(&Column::Int(Int64Array::from(vec![111, 2, 3])));
-        assert_eq!(counts.ranked().into_iter().map(|(token, _)| token).collect::<Vec<_>>(), ["3", "2", "111"]);
-        assert_eq!(counts.sorted().into_iter().map(|(token, _)| token).collect::<Vec<_>>(), ["2", "3", "111"]);
+        let mut counts = Counts::all();
+        counts.update(&Column::Int(Int64Array::from(vec![111, 2, 3, -4])));
+        assert_eq!(tokens(ranked(&counts)), ["3", "2", "111", "-4"]);
+        assert_eq!(tokens(counts.sorted().unwrap()), ["-4", "2", "3", "111"]);
+    }
+
+    #[test]
+    fn the_mode_is_the_smallest_of_the_most_frequent_numbers() {
+        let mut counts = Counts::all();
+        counts.update(&Column::numbers(vec![2.0, -1.5, 10.0, -1.5, 2.0, f32::NAN, f32::NAN, f32::NAN]));
+        assert_eq!(counts.mode().unwrap(), Some("-1.5".to_string()));
+        assert_eq!(Counts::all().mode().unwrap(), None);
     }
 
     #[test]
     fn a_sample_does_not_depend_on_order_or_partition() {
         let numbers: Vec<i64> = (0..5000).map(|i| i * i % 1711).collect();
         let (left, right) = numbers.split_at(1000);
-        let (mut whole, mut a, mut b) = (Counts::new(100), Counts::new(100), Counts::new(100));
+        let (mut whole, mut a, mut b) = (Counts::sample(100), Counts::sample(100), Counts::sample(100));
         whole.update(&Column::Int(Int64Array::from(numbers.clone())));
         a.update(&Column::Int(Int64Array::from(left.to_vec())));
         b.update(&Column::Int(right.iter().rev().copied().collect()));
-        b.merge(&a);
-        assert_eq!(b, whole);
+        b.merge(a);
+        assert_eq!((b.level, b.sorted().unwrap()), (whole.level, whole.sorted().unwrap()));
         assert!(!whole.is_exact());
     }
 
     #[test]
-    fn long_texts_do_not_outgrow_the_memory_whatever_their_order() {
-        let limits = Limits { values: usize::MAX, bytes: 10_000 };
-        let texts: Vec<String> = (0..500).map(|i| format!("{i}").repeat(i % 7 + 1)).collect();
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let reversed: Vec<&str> = texts.iter().rev().copied().collect();
-        let (mut counts, mut backwards) = (Counts::within(limits), Counts::within(limits));
-        counts.update(&words(&texts));
-        backwards.update(&words(&reversed));
-        assert_eq!(counts, backwards);
-        assert!(!counts.is_exact() && counts.bytes <= 10_000 && counts.bytes > 1000, "{}", counts.bytes);
-    }
-
-    #[test]
-    fn what_two_have_in_common_is_counted_or_estimated() {
-        let ids = |range: std::ops::Range<i64>, limit| {
-            let mut counts = Counts::new(limit);
-            counts.update(&Column::Int(range.collect()));
-            counts
-        };
-        assert_eq!(ids(0..1000, 5000).shared_with(&ids(900..2000, 5000)), 100);
-        let estimate = ids(0..50_000, 4000).shared_with(&ids(25_000..60_000, 2000)) as f64;
-        assert!((estimate / 25_000.0 - 1.0).abs() < 0.2, "{estimate}");
-    }
-
-    #[test]
-    fn counts_survive_json() {
-        let mut counts = Counts::new(10);
-        counts.update(&words(&["b", "a", "b", "é", "Z", ""]));
-        counts.update(&words(&"abcdefghijklmnop".split("").collect::<Vec<_>>()));
-        let json = serde_json::to_string(&counts).unwrap();
-        assert_eq!(serde_json::from_str::<Counts>(&json).unwrap(), counts);
-        assert!(!counts.is_exact());
-    }
-
-    #[test]
     fn the_number_of_distinct_values_is_estimated_beyond_the_limit() {
-        let mut counts = Counts::new(1000);
+        let mut counts = Counts::sample(1000);
         counts.update(&Column::Int((0..100_000).collect()));
         let distinct = counts.distinct() as f64;
         assert!((distinct / 100_000.0 - 1.0).abs() < 0.2, "{distinct}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_on_disk_counts_as_what_is_in_memory(
+            parts in prop::collection::vec((prop::collection::vec("[ab]{1,3}|[a-c]{22,25}", 0..60), any::<bool>()), 0..8),
+            limit in 0usize..9,
+            min_count in 1u64..4,
+        ) {
+            let (spill, mut whole, mut spilled) = (Spill::default(), Counts::all(), Counts::all());
+            for (part, goes) in &parts {
+                let part = words(&part.iter().map(String::as_str).collect::<Vec<_>>());
+                whole.update(&part);
+                let mut counts = Counts::all();
+                counts.update(&part);
+                if *goes {
+                    counts.spill(&spill).unwrap();
+                    prop_assert_eq!(counts.bytes(), 0);
+                }
+                spilled.merge(counts);
+            }
+            spilled.settle(&spill).unwrap();
+            prop_assert_eq!(ranked(&spilled), ranked(&whole));
+            prop_assert_eq!(spilled.ranked(limit, min_count).unwrap(), whole.ranked(limit, min_count).unwrap());
+            prop_assert_eq!(spilled.sorted().unwrap(), whole.sorted().unwrap());
+        }
+    }
+
+    #[test]
+    fn many_runs_become_one() {
+        let (spill, mut counts) = (Spill::default(), Counts::all());
+        for i in 0..2 * MAX_RUNS as i64 + 10 {
+            counts.update(&Column::Int(Int64Array::from(vec![i % 7, i])));
+            counts.spill(&spill).unwrap();
+        }
+        assert!(counts.runs.len() <= MAX_RUNS);
+        let ranked = counts.ranked(3, 1).unwrap();
+        assert_eq!(ranked.distinct, 522);
+        assert_eq!(ranked.values[0], ("3".to_string(), 76));
+    }
+
+    #[test]
+    fn the_most_frequent_are_found_among_many() {
+        let mut counts = Counts::all();
+        let often = (0..20_000i64).flat_map(|i| std::iter::repeat_n(i, if i % 1999 == 3 { 3 } else { 1 }));
+        counts.update(&Column::Int(often.collect()));
+        let found = tokens(counts.ranked(usize::MAX, 2).unwrap().values);
+        assert_eq!((found.len(), tokens(counts.ranked(5, 1).unwrap().values)), (11, found[..5].to_vec()));
+        assert!(found.is_sorted_by(|a, b| a > b), "{found:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! How numbers vary together.
 
 use super::wire::{Reader, Wire, Writer};
+use crate::Result;
 use crate::op::Checked;
 use serde::{Deserialize, Serialize};
 use trainyard_graph::ExactSum;
@@ -76,9 +77,10 @@ impl Covariance {
 }
 
 impl Wire for Covariance {
-    fn write(&self, out: &mut Writer) {
+    fn write(&self, out: &mut Writer) -> Result<()> {
         out.number(self.count);
         self.sums.iter().chain(&self.products).for_each(|sum| out.sum(sum));
+        Ok(())
     }
 
     fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {

@@ -2,13 +2,14 @@
 
 use super::collector::Collector;
 use super::joint::{Joint, JointNeeds};
+use super::memory::Memory;
 use super::quantiles::Refinement;
 use super::round::{Goal, Goals, Known, Round};
 use super::state::State;
 use super::survey::{Findings, Needs, Survey};
 use crate::artifact::Document;
 use crate::fitted::FittedFeatures;
-use crate::op::{Checked, Constants};
+use crate::op::{Checked, Constants, Operation};
 use crate::plan::{Plan, Source};
 use crate::schema::Schema;
 use crate::statistics::ColumnStatistics;
@@ -31,6 +32,8 @@ pub struct Fitting {
     targets: Vec<Target>,
     joints: Vec<JointTarget>,
     round: Option<Round>,
+    /// That of the collectors, for what features share.
+    memory: Memory,
 }
 
 /// A column or feature about which something must be found out.
@@ -46,6 +49,8 @@ enum Progress {
     Unseen,
     Surveyed(Survey, Vec<u16>),
     Done(Survey, Option<Refinement>),
+    /// Nothing reads it any more but the report, if it is a column.
+    Released(Option<Box<ColumnStatistics>>),
 }
 
 impl Target {
@@ -61,7 +66,7 @@ impl Target {
         match &self.progress {
             Progress::Unseen => Some(Goal::Survey),
             Progress::Surveyed(_, bins) => Some(Goal::Refinement(bins.clone())),
-            Progress::Done(..) => None,
+            Progress::Done(..) | Progress::Released(_) => None,
         }
     }
 
@@ -93,7 +98,14 @@ impl Fitting {
         let targets = plan.needs().into_iter().map(target).collect();
         let joint = |(node, needs)| JointTarget { node, needs, found: None };
         let joints = plan.joint_needs().into_iter().map(joint).collect();
-        let mut fitting = Self { known: Known::new(&plan), plan: Arc::new(plan), targets, joints, round: None };
+        let mut fitting = Self {
+            known: Known::new(&plan),
+            plan: Arc::new(plan),
+            targets,
+            joints,
+            round: None,
+            memory: Memory::default(),
+        };
         fitting.advance()?;
         Ok(fitting)
     }
@@ -113,9 +125,15 @@ impl Fitting {
         self.round().map(Round::columns).unwrap_or_default()
     }
 
-    /// An empty collector, for one partition of this round. When fitting is finished it collects nothing.
+    /// An empty collector, for one partition of this round, with the memory that is usual. When fitting is finished it collects
+    /// nothing.
     pub fn collector(&self) -> Collector {
-        Collector::new(self.round.clone())
+        self.collector_within(Memory::default())
+    }
+
+    /// The same with this memory; the collectors of all partitions together take as much as the sum of theirs.
+    pub fn collector_within(&self, memory: Memory) -> Collector {
+        Collector::new(self.round.clone(), memory)
     }
 
     /// Ends the round with what all of its partitions have shown together.
@@ -127,6 +145,7 @@ impl Fitting {
     pub fn absorb(&mut self, collector: Collector) -> Result<()> {
         let round = self.round.clone();
         let round = round.ok_or_else(|| Error::fit("no further round is needed; call `finish`"))?;
+        self.memory = collector.memory().clone();
         let (states, joints) = collector.into_parts(&round)?;
         for (look, state) in round.looks().iter().zip(states) {
             self.targets[look.target].absorb(state)?;
@@ -148,9 +167,11 @@ impl Fitting {
         }
         let mut statistics = Vec::with_capacity(self.plan.columns.len());
         for (i, field) in self.plan.columns.iter().enumerate() {
-            let findings = self.findings(Source::Column(i));
-            let findings = findings.ok_or_else(|| Error::Internal(format!("column `{}` was not seen", field.name)))?;
-            statistics.push(ColumnStatistics::new(field, &findings)?);
+            let of_column = self.targets.iter().find(|target| target.source == Source::Column(i));
+            let Some(Target { progress: Progress::Released(Some(found)), .. }) = of_column else {
+                return Err(Error::Internal(format!("column `{}` was not seen", field.name)));
+            };
+            statistics.push(ColumnStatistics::clone(found));
         }
         let label_statistics = statistics.split_off(self.plan.n_inputs).pop();
         let names = self.plan.nodes.iter().map(|node| node.name.clone());
@@ -182,7 +203,25 @@ impl Fitting {
                 self.fit_node(node)?;
             }
         }
+        self.release()?;
         self.round = self.next_round()?;
+        Ok(())
+    }
+
+    /// Lets go of what was found about columns and features that no operation will ask about: counts may be large.
+    fn release(&mut self) -> Result<()> {
+        let plan = &self.plan;
+        for target in &mut self.targets {
+            let mut readers = plan.nodes.iter().zip(&self.known.kernels);
+            let is_asked =
+                readers.any(|(node, kernel)| kernel.is_none() && node.sources.first() == Some(&target.source));
+            let Some(findings) = target.findings().filter(|_| !is_asked) else { continue };
+            let statistics = match target.source {
+                Source::Column(i) => Some(Box::new(ColumnStatistics::new(&plan.columns[i], &findings)?)),
+                Source::Feature(_) => None,
+            };
+            target.progress = Progress::Released(statistics);
+        }
         Ok(())
     }
 
@@ -224,12 +263,22 @@ impl Fitting {
         match findings.as_slice() {
             [] => None,
             [one] => Some(operation.fit(one).map(Arc::new)),
-            [first, rest @ ..] => {
-                let mut survey = first.survey.clone();
-                rest.iter().for_each(|findings| survey.merge(findings.survey));
-                Some(operation.fit(&Findings { survey: &survey, refinement: None }).map(Arc::new))
-            }
+            several => Some(self.fit_shared(operation, several).map(Arc::new)),
         }
+    }
+
+    /// The constants over the values of several columns or features.
+    fn fit_shared(&self, operation: &dyn Operation, findings: &[Findings<'_>]) -> Checked<Constants> {
+        let [first, rest @ ..] = findings else { return Err("shares nothing; please report it".to_string()) };
+        let mut whole = first.survey.clone();
+        let mut merge = |mut survey: Survey| -> Result<()> {
+            self.memory.make_room_to_merge(whole.counted_mut().zip(survey.counted_mut()).collect())?;
+            whole.merge(survey);
+            self.memory.settle(whole.counted_mut())
+        };
+        let merged = rest.iter().try_for_each(|findings| merge(findings.survey.clone()));
+        merged.map_err(|error| error.to_string())?;
+        operation.fit(&Findings { survey: &whole, refinement: None })
     }
 
     fn next_round(&self) -> Result<Option<Round>> {

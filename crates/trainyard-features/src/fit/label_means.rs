@@ -1,6 +1,7 @@
 //! The mean of the label by category.
 
 use super::wire::{Reader, Wire, Writer};
+use crate::Result;
 use crate::hash::Map;
 use crate::op::Checked;
 use trainyard_graph::{ExactSum, Ragged};
@@ -88,13 +89,14 @@ impl LabelMeans {
 }
 
 impl Wire for LabelMeans {
-    fn write(&self, out: &mut Writer) {
-        self.all.iter().for_each(|total| total.write(out));
+    fn write(&self, out: &mut Writer) -> Result<()> {
+        self.all.iter().try_for_each(|total| total.write(out))?;
         out.number(self.by_id.len() as u64);
         for (&id, totals) in &self.by_id {
             out.number(id);
-            totals.iter().for_each(|total| total.write(out));
+            totals.iter().try_for_each(|total| total.write(out))?;
         }
+        Ok(())
     }
 
     fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {
@@ -110,9 +112,10 @@ impl Wire for LabelMeans {
 }
 
 impl Wire for Total {
-    fn write(&self, out: &mut Writer) {
+    fn write(&self, out: &mut Writer) -> Result<()> {
         out.number(self.count);
         out.sum(&self.sum);
+        Ok(())
     }
 
     fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {

@@ -1,6 +1,7 @@
 //! Mean, deviation, smallest and largest.
 
 use super::wire::{Reader, Wire, Writer};
+use crate::Result;
 use crate::op::Checked;
 use serde::{Deserialize, Serialize};
 use trainyard_graph::ExactSum;
@@ -96,12 +97,13 @@ mod bits {
 }
 
 impl Wire for Moments {
-    fn write(&self, out: &mut Writer) {
+    fn write(&self, out: &mut Writer) -> Result<()> {
         out.number(self.count);
         out.float(self.min);
         out.float(self.max);
         out.sum(&self.sum);
         out.sum(&self.squares);
+        Ok(())
     }
 
     fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {

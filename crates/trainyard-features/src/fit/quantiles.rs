@@ -5,6 +5,7 @@
 //! t-digest or KLL sketch? Their results depend on the order in which partitions merge, and two fits would differ.
 
 use super::wire::{Reader, Wire, Writer};
+use crate::Result;
 use crate::op::Checked;
 use serde::{Deserialize, Serialize};
 
@@ -223,12 +224,13 @@ impl Histogram {
 }
 
 impl Wire for Histogram {
-    fn write(&self, out: &mut Writer) {
+    fn write(&self, out: &mut Writer) -> Result<()> {
         out.number(self.bins().count() as u64);
         for (bin, count, (low, high)) in self.bins() {
             [bin, low, high].into_iter().for_each(|half| out.bytes.extend(half.to_le_bytes()));
             out.number(count);
         }
+        Ok(())
     }
 
     fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {
@@ -330,7 +332,7 @@ impl Refinement {
 }
 
 impl Wire for Refinement {
-    fn write(&self, out: &mut Writer) {
+    fn write(&self, out: &mut Writer) -> Result<()> {
         for bin in 0..self.bins.len() {
             let counts: Vec<(u16, u64)> = self.lows(bin).collect();
             out.number(counts.len() as u64);
@@ -339,6 +341,7 @@ impl Wire for Refinement {
                 out.number(count);
             }
         }
+        Ok(())
     }
 
     fn read(&mut self, from: &mut Reader<'_>) -> Checked<()> {

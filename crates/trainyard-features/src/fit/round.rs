@@ -2,6 +2,7 @@
 
 use super::collector::Collector;
 use super::joint::{Joint, JointNeeds};
+use super::memory::Memory;
 use super::quantiles::Refinement;
 use super::state::State;
 use super::survey::{Needs, Survey};
@@ -155,9 +156,14 @@ impl Round {
         self.0.pipeline.columns().collect()
     }
 
-    /// An empty collector, for one part of the rows.
+    /// An empty collector, for one part of the rows, with the memory that is usual.
     pub fn collector(&self) -> Collector {
-        Collector::new(Some(self.clone()))
+        self.collector_within(Memory::default())
+    }
+
+    /// An empty collector, for one part of the rows, with this memory.
+    pub fn collector_within(&self, memory: Memory) -> Collector {
+        Collector::new(Some(self.clone()), memory)
     }
 
     /// The round for another process: features, what is known of them, and what to look for. Equal rounds give equal bytes.
@@ -246,7 +252,8 @@ impl Round {
 
     /// An empty state for each feature whose inputs are looked at together.
     pub(super) fn joints(&self) -> Vec<Joint> {
-        self.0.joint_looks.iter().map(|look| Joint::new(look.needs)).collect()
+        let classes = self.0.known.label.as_ref().map_or(0, |label| label.classes().len());
+        self.0.joint_looks.iter().map(|look| Joint::new(look.needs, classes)).collect()
     }
 }
 

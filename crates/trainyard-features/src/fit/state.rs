@@ -1,8 +1,10 @@
 //! What a scan fills for one column or feature.
 
+use super::counts::Counts;
 use super::quantiles::Refinement;
 use super::survey::Survey;
 use super::wire::{Reader, Wire, Writer};
+use crate::Result;
 use crate::column::Column;
 use crate::op::Checked;
 
@@ -28,18 +30,24 @@ impl State {
         }
     }
 
+    /// What is counted value by value.
+    pub fn counted_mut(&mut self) -> impl Iterator<Item = &mut Counts> {
+        let survey = if let Self::Survey(survey) = self { Some(survey) } else { None };
+        survey.into_iter().flat_map(|survey| survey.counted_mut())
+    }
+
     /// Adds the rows that another of the same kind has seen.
-    pub fn merge(&mut self, other: &Self) {
+    pub fn merge(&mut self, other: Self) {
         match (self, other) {
-            (Self::Survey(mine), Self::Survey(theirs)) => mine.merge(theirs),
-            (Self::Refinement(mine), Self::Refinement(theirs)) => mine.merge(theirs),
+            (Self::Survey(mine), Self::Survey(theirs)) => mine.merge(*theirs),
+            (Self::Refinement(mine), Self::Refinement(theirs)) => mine.merge(&theirs),
             _ => {}
         }
     }
 }
 
 impl Wire for State {
-    fn write(&self, out: &mut Writer) {
+    fn write(&self, out: &mut Writer) -> Result<()> {
         match self {
             Self::Survey(survey) => survey.write(out),
             Self::Refinement(refinement) => refinement.write(out),

@@ -3,6 +3,7 @@
 //! Whole numbers take 7 bits a byte, lowest first, the highest bit saying that more follow (LEB128); floats are their 8 bytes,
 //! lowest first. Nothing is allocated before the bytes that fill it are there.
 
+use crate::Result;
 use crate::op::Checked;
 use trainyard_graph::ExactSum;
 
@@ -15,7 +16,11 @@ const EXPONENTS: std::ops::RangeInclusive<i16> = -1074..=971;
 /// A state that can be written, and read into an empty one of the same shape.
 pub(super) trait Wire {
     /// Appends the state.
-    fn write(&self, out: &mut Writer);
+    ///
+    /// # Errors
+    ///
+    /// When a part of it is on disk and cannot be read.
+    fn write(&self, out: &mut Writer) -> Result<()>;
 
     /// Adds what [`write`](Self::write) wrote to this state, which has seen nothing yet.
     fn read(&mut self, from: &mut Reader<'_>) -> Checked<()>;
@@ -46,12 +51,6 @@ impl Writer {
     /// A float.
     pub fn float(&mut self, value: f64) {
         self.word(value.to_bits());
-    }
-
-    /// A text, after its length.
-    pub fn text(&mut self, text: &str) {
-        self.number(text.len() as u64);
-        self.bytes.extend(text.as_bytes());
     }
 
     /// A sum.
@@ -138,12 +137,6 @@ impl<'a> Reader<'a> {
         if value.is_nan() { Err("a float is not a number".to_string()) } else { Ok(value) }
     }
 
-    /// A text.
-    pub fn text(&mut self) -> Checked<&'a str> {
-        let len = self.len(1)?;
-        std::str::from_utf8(self.take(len)?).map_err(|error| format!("a text is not UTF-8: {error}"))
-    }
-
     /// A sum.
     pub fn sum(&mut self) -> Checked<ExactSum> {
         let bins = self.len(18)?;
@@ -180,22 +173,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_and_texts_are_read_as_written(numbers in prop::collection::vec(any::<u64>(), 0..9), text in ".*") {
+        fn numbers_are_read_as_written(numbers in prop::collection::vec(any::<u64>(), 0..9)) {
             let mut writer = Writer::default();
             numbers.iter().for_each(|&number| writer.number(number));
-            writer.text(&text);
             let mut reader = Reader::new(&writer.bytes);
             for &number in &numbers {
                 prop_assert_eq!(reader.number(), Ok(number));
             }
-            prop_assert_eq!(reader.text(), Ok(text.as_str()));
             prop_assert_eq!(reader.finish(), Ok(()));
         }
 
         #[test]
         fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
             let _ = Reader::new(&bytes).number();
-            let _ = Reader::new(&bytes).text();
+            let _ = Reader::new(&bytes).count();
             let _ = Reader::new(&bytes).sum();
             let _ = Reader::new(&bytes).len(3);
         }

@@ -6,10 +6,8 @@
 mod cat;
 mod farm;
 mod map;
-mod token;
 
 pub use cat::{CROSS_KEY, fingerprint_cat64};
 pub use farm::farm_fingerprint64;
 pub(crate) use farm::farm_number;
 pub(crate) use map::Map;
-pub(crate) use token::Token;

@@ -119,7 +119,7 @@ impl LabelSpec {
 
     fn classes(&self, findings: &Findings<'_>) -> Result<Vec<String>> {
         let counts = findings.counts().map_err(Error::Internal)?;
-        let mut classes: Vec<String> = counts.sorted().into_iter().map(|(token, _)| token).collect();
+        let mut classes: Vec<String> = counts.sorted()?.into_iter().map(|(token, _)| token).collect();
         let task = if self.task == LabelTask::Binary { "binary" } else { "multiclass" };
         if let [only] = classes.as_slice() {
             return Err(self.one_value(only));

@@ -68,9 +68,8 @@ impl Operation for Impute {
             Strategy::Mean => findings.moments()?.mean() as f32,
             Strategy::Median => findings.quantile(Quantile::Ratio(1, 2))?.unwrap_or(0.0),
             Strategy::MostFrequent => {
-                // Of equal counts the last one wins in `max_by_key`, hence the falling order.
-                let most = findings.exact_counts()?.sorted().into_iter().rev().max_by_key(|(_, count)| *count);
-                most.map_or(0.0, |(token, _)| number(&token))
+                let mode = findings.exact_counts()?.mode().map_err(|error| error.to_string())?;
+                mode.map_or(0.0, |token| number(&token))
             }
         };
         Ok(Constants::default().with("value", vec![value]))

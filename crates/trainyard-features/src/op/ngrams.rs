@@ -102,10 +102,35 @@ mod tests {
         );
     }
 
-    /// `tft.ngrams`, mappers_test.py, testNGramsMinSizeNotOne, three of its rows.
+    const LETTERS: &[&[&str]] =
+        &[&["a", "b", "c"], &["d", "e", "f"], &["f", "g", "h", "i", "j", "k", "l", "m"], &["z"], &[]];
+
+    /// `tft.ngrams`, mappers_test.py, testNGrams.
+    #[test]
+    fn letters_match_tensorflow_transform() {
+        #[rustfmt::skip]
+        check(1..=5, "", LETTERS, &[
+            &["a", "ab", "abc", "b", "bc", "c"],
+            &["d", "de", "def", "e", "ef", "f"],
+            &["f", "fg", "fgh", "fghi", "fghij", "g", "gh", "ghi", "ghij", "ghijk", "h", "hi", "hij", "hijk", "hijkl", "i", "ij",
+                "ijk", "ijkl", "ijklm", "j", "jk", "jkl", "jklm", "k", "kl", "klm", "l", "lm", "m"],
+            &["z"],
+            &[],
+        ]);
+    }
+
+    /// `tft.ngrams`, mappers_test.py, testNGramsMinSizeNotOne.
     #[test]
     fn letters_match_tensorflow_transform_from_two_on() {
-        check(2..=5, "", &[&["a", "b", "c"], &["z"], &[]], &[&["ab", "abc", "bc"], &[], &[]]);
+        #[rustfmt::skip]
+        check(2..=5, "", LETTERS, &[
+            &["ab", "abc", "bc"],
+            &["de", "def", "ef"],
+            &["fg", "fgh", "fghi", "fghij", "gh", "ghi", "ghij", "ghijk", "hi", "hij", "hijk", "hijkl", "ij", "ijk", "ijkl",
+                "ijklm", "jk", "jkl", "jklm", "kl", "klm", "lm"],
+            &[],
+            &[],
+        ]);
     }
 
     #[test]

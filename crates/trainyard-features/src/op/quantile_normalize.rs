@@ -182,6 +182,37 @@ mod tests {
         assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-15), "{found:?}");
     }
 
+    #[track_caller]
+    fn check_share(boundaries: &[f32], numbers: &[f32], expected: &[f64]) {
+        for (&x, &expected) in numbers.iter().zip(expected) {
+            let found = share(boundaries, x);
+            assert!((found - expected).abs() <= 1e-6, "{x}: {found}, expected {expected}");
+        }
+    }
+
+    /// The other cases of testApplyBucketsWithInterpolation whose numbers and boundaries are finite or lie beyond all of them.
+    #[test]
+    fn further_cases_match_tensorflow_transform() {
+        check_share(&[0.0, 2.0], &[1.0], &[0.5]);
+        check_share(&[10.0], &[-1.0, 9.0, 10.0, 11.0], &[0.0, 0.0, 1.0, 1.0]);
+        check_share(
+            &[10.0, 20.0],
+            &[-1111.0, 0.0, 5.0, 9.0, 10.0, 11.0, 15.0, 19.0, 20.0, 21.0, 1111.0, 17.0, 25.0],
+            &[0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.5, 0.9, 1.0, 1.0, 1.0, 0.7, 1.0],
+        );
+        let tens: Vec<f32> = (0..=10).map(|i| i as f32).collect();
+        check_share(
+            &tens,
+            &[f32::NEG_INFINITY, -10.0, 0.0, 0.1, 2.3, 4.5, 6.7, 8.9, 10.0, 100.0, f32::INFINITY],
+            &[0.0, 0.0, 0.0, 0.01, 0.23, 0.45, 0.67, 0.89, 1.0, 1.0, 1.0],
+        );
+        check_share(
+            &[-20.0, -4.0, 1.0, 4.0, 20.0],
+            &[-10.0, -5.0, -3.0, 0.0, 2.0, 4.0, 8.0, 12.0, 18.0],
+            &[0.15625, 0.234375, 0.3, 0.45, 0.583_333, 0.75, 0.8125, 0.875, 0.96875],
+        );
+    }
+
     #[test]
     fn training_data_is_spread_evenly() {
         check("quantiles = 2", &[1.0, 10.0, 100.0], &[1.0, 5.5, 10.0, 55.0, 100.0], &[0.0, 0.25, 0.5, 0.75, 1.0]);

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 /// `tf_idf`, which does not divide by the length of the row.
 ///
 /// The rows are counted exactly; `idf` is computed in `f64` and kept as `f32`, `tf` is rounded to `f32`, and so is their
-/// product. Ids that together take more than 4 GiB to count are refused.
+/// product.
 ///
 /// Export: ONNX has `TfIdfVectorizer` with mode `TFIDF`, and a division by the length.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,7 +61,8 @@ impl Operation for TfIdf {
 
     fn fit(&self, findings: &Findings<'_>) -> Checked<Constants> {
         let rows = findings.survey.present + findings.survey.missing;
-        let (ids, rows_with): (Vec<String>, Vec<u64>) = findings.documents()?.sorted().into_iter().unzip();
+        let documents = findings.documents()?.sorted().map_err(|error| error.to_string())?;
+        let (ids, rows_with): (Vec<String>, Vec<u64>) = documents.into_iter().unzip();
         let idf = rows_with.into_iter().map(|rows_with| self.idf(rows, rows_with)).collect();
         Ok(Constants::with_tokens(ids).with("idf", idf).with("idf_unseen", vec![self.idf(rows, 0)]))
     }

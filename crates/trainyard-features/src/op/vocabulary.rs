@@ -2,7 +2,7 @@
 
 use super::{Args, Checked, Constants, Input, Kernel, Kind, Operation, any_of, one};
 use crate::column::{Column, single_ids, texts, token_ids};
-use crate::fit::{Counting, Findings, Needs};
+use crate::fit::{Counting, Findings, Informative, Joint, JointNeeds, Needs};
 use crate::hash::{Map, farm_fingerprint64, farm_number};
 use serde::{Deserialize, Serialize};
 use trainyard_graph::Ragged;
@@ -14,10 +14,16 @@ use trainyard_graph::Ragged;
 /// tokens, in their order, and each counts. Missing values, empty text and rows without tokens have no id; with
 /// `missing = "own_id"` they get the last one. Buckets: `V + oov_buckets`, and 1 for missing.
 ///
+/// With `order = "mutual_information"` the place is that by what a value says about the class of the label: by falling
+/// `Σ_c n_c · log2(n_c · n / (x · y_c))` over the classes, with `n_c` the rows that have both value and class, `x` those with the
+/// value (a row counts once however often it has it), `y_c` those of the class, and `n` all. `adjusted` takes off what chance gives,
+/// the mean of this over the hypergeometric distribution of `n_c` (adjusted mutual information without its division; Vinh et al.,
+/// 2009), which rare values need. Pairs of value and class with `|x · y_c / n − n_c| < min_diff_from_avg` do not count.
+///
 /// Vocabularies with the same `share` in their tables are one, over the values of all of their inputs.
 ///
 /// The order and the ids are those of `tft.compute_and_apply_vocabulary` (which leaves out tokens with line breaks, and has
-/// no ids for unknown ones by default). Values are counted exactly; those that together take more than 4 GiB are refused.
+/// no ids for unknown ones by default). Values are counted exactly, on disk where the memory for fitting does not suffice.
 ///
 /// Export: ONNX has `LabelEncoder`, unless `oov_buckets` is above 1, which hashes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +38,29 @@ pub struct Vocabulary {
     pub oov_buckets: u64,
     /// What to do with missing values.
     pub missing: Missing,
+    /// What comes first.
+    #[serde(skip_serializing_if = "is_default")]
+    pub order: Order,
+    /// By mutual information: whether that of chance is taken off.
+    #[serde(skip_serializing_if = "is_default")]
+    pub adjusted: bool,
+    /// By mutual information: how far the count of value and class must be from what chance would give, in rows.
+    #[serde(skip_serializing_if = "is_default")]
+    pub min_diff_from_avg: f64,
+    /// By mutual information: values that have less are left out, in bits times rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_information: Option<f64>,
+}
+
+/// What comes first in a [`Vocabulary`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// The most frequent values.
+    #[default]
+    Frequency,
+    /// Those that say most about the class of the label.
+    MutualInformation,
 }
 
 /// What [`Vocabulary`] does with missing values.
@@ -47,7 +76,16 @@ pub enum Missing {
 
 impl Default for Vocabulary {
     fn default() -> Self {
-        Self { top_k: None, min_count: 1, oov_buckets: 1, missing: Missing::Drop }
+        Self {
+            top_k: None,
+            min_count: 1,
+            oov_buckets: 1,
+            missing: Missing::Drop,
+            order: Order::Frequency,
+            adjusted: false,
+            min_diff_from_avg: 0.0,
+            min_information: None,
+        }
     }
 }
 
@@ -59,6 +97,7 @@ impl Operation for Vocabulary {
             return Err("`top_k` and `min_count` must be at least 1".to_string());
         }
         super::check_buckets("oov_buckets", self.oov_buckets.max(1))?;
+        self.check_information()?;
         Ok(Kind::Ids)
     }
 
@@ -67,14 +106,34 @@ impl Operation for Vocabulary {
     }
 
     fn needs(&self) -> Needs {
-        Needs { counting: Counting::All, ..Needs::default() }
+        match self.order {
+            Order::Frequency => Needs { counting: Counting::All, ..Needs::default() },
+            Order::MutualInformation => Needs::default(),
+        }
+    }
+
+    fn joint_needs(&self, _: usize) -> Option<JointNeeds> {
+        (self.order == Order::MutualInformation).then_some(JointNeeds::ValuesByClass)
+    }
+
+    fn fit_joint(&self, joint: &Joint, _: &[Input]) -> Checked<Constants> {
+        let Joint::ValuesByClass(values) = joint else {
+            return Err("did not ask for values by class; please report it".to_string());
+        };
+        let by = Informative {
+            limit: self.limit(),
+            min_count: self.min_count,
+            min_information: self.min_information.unwrap_or(f64::NEG_INFINITY),
+            adjusted: self.adjusted,
+            min_diff_from_avg: self.min_diff_from_avg,
+        };
+        values.ranked(by).map(Constants::with_tokens).map_err(|error| error.to_string())
     }
 
     fn fit(&self, findings: &Findings<'_>) -> Checked<Constants> {
-        let ranked = findings.exact_counts()?.ranked().into_iter();
-        let kept = ranked.take_while(|(_, count)| *count >= self.min_count);
-        let top_k = self.top_k.and_then(|top_k| usize::try_from(top_k).ok()).unwrap_or(usize::MAX);
-        Ok(Constants::with_tokens(kept.take(top_k).map(|(token, _)| token).collect()))
+        let counts = findings.exact_counts()?;
+        let ranked = counts.ranked(self.limit(), self.min_count).map_err(|error| error.to_string())?;
+        Ok(Constants::with_tokens(ranked.values.into_iter().map(|(token, _)| token).collect()))
     }
 
     fn build(&self, constants: &Constants, inputs: &[Input]) -> Checked<Kernel> {
@@ -103,6 +162,29 @@ impl Operation for Vocabulary {
             }
         }
     }
+}
+
+impl Vocabulary {
+    fn limit(&self) -> usize {
+        self.top_k.and_then(|top_k| usize::try_from(top_k).ok()).unwrap_or(usize::MAX)
+    }
+
+    fn check_information(&self) -> Checked<()> {
+        let asks = self.adjusted || self.min_diff_from_avg != 0.0 || self.min_information.is_some();
+        if asks && self.order == Order::Frequency {
+            return Err("`adjusted`, `min_diff_from_avg` and `min_information` need `order = \"mutual_information\"`".to_string());
+        }
+        let is_right = self.min_diff_from_avg >= 0.0 && self.min_diff_from_avg.is_finite();
+        if !is_right || self.min_information.is_some_and(f64::is_nan) {
+            return Err("`min_diff_from_avg` must be finite and at least 0, and `min_information` a number".to_string());
+        }
+        Ok(())
+    }
+}
+
+/// Whether a parameter that came later need not be written.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The ids of values that are not in the vocabulary.
@@ -182,6 +264,7 @@ fn unique<K: std::hash::Hash + Eq>(tokens: &[String], key: impl Fn(&str) -> Opti
 #[cfg(test)]
 mod tests {
     use crate::op::testing::*;
+    use crate::{Features, LabelSpec, LabelTask};
 
     #[track_caller]
     fn check(parameters: &str, training: &[&str], applied: &[&str], expected: &[&[u64]], buckets: u64) {
@@ -221,6 +304,60 @@ mod tests {
         let spec = "[x]\nop = 'vocabulary'";
         check_ids(spec, vec![("x", ints(&[Some(7), Some(-1), Some(7), None]))], &[&[0], &[1], &[0], &[]], 3);
         check_ids(spec, vec![("x", bools(&[Some(true), Some(false), Some(false)]))], &[&[1], &[0], &[0]], 3);
+    }
+
+    /// Fits to texts and classes, and compares the vocabulary.
+    #[track_caller]
+    fn check_informative(parameters: &str, values: &[&str], labels: &[i64], expected: &[&str]) {
+        let task = if labels.contains(&2) { LabelTask::Multiclass } else { LabelTask::Binary };
+        let labels: Vec<Option<i64>> = labels.iter().copied().map(Some).collect();
+        let columns = vec![("x", texts(values)), ("y", ints(&labels))];
+        let spec = format!("[x]\nop = 'vocabulary'\norder = 'mutual_information'\n{parameters}");
+        let specs = toml::from_str(&spec).unwrap();
+        let features = Features::new(specs, &schema(&columns), Some(LabelSpec::new("y", task)), None).unwrap();
+        let fitted: serde_json::Value = serde_json::from_str(&fit_features(features, &columns).unwrap().to_json()).unwrap();
+        assert_eq!(fitted["fitted"]["x"]["tokens"], serde_json::json!(expected));
+    }
+
+    const HELLO: [&str; 12] =
+        ["hello", "hello", "hello", "goodbye", "aaaaa", "aaaaa", "goodbye", "goodbye", "aaaaa", "aaaaa", "goodbye", "goodbye"];
+    const HELLO_LABELS: [i64; 12] = [1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 0];
+    const CLASSES: [i64; 15] = [0, 0, 0, 1, 2, 2, 2, 1, 1, 1, 0, 1, 1, 1, 0];
+    const PREDICTORS: [&str; 15] = [
+        "good_0", "good_0", "good_0", "good_1", "good_2", "good_2", "good_2", "good_1", "good_1", "weak_1", "good_0", "good_1",
+        "good_1", "good_1", "weak_1",
+    ];
+
+    /// tensorflow_transform/beam/vocabulary_integration_test.py: `_unadjusted_mi_binary_label`,
+    /// `_unadjusted_mi_multi_class_label` (names shortened) and `_unadjusted_mi_binary_label_min_diff_from_avg`.
+    #[test]
+    fn mutual_information_ranks_as_tensorflow_transform() {
+        let (i, u, r) = ("informative", "uninformative", "uninformative_rare");
+        check_informative("", &[i, i, i, u, u, u, u, r, r], &[1, 1, 1, 0, 1, 1, 0, 0, 1], &[i, u, r]);
+        check_informative("", &PREDICTORS, &CLASSES, &["good_2", "good_1", "good_0", "weak_1"]);
+        check_informative("min_diff_from_avg = 2", &HELLO, &HELLO_LABELS, &["hello", "goodbye", "aaaaa"]);
+    }
+
+    /// The same file: `_adjusted_mi_binary_label` and `_adjusted_mi_multi_class_label`, whose information is 5.4800901, 5.3861019,
+    /// 4.9054722 and -0.9748023.
+    #[test]
+    fn adjusted_mutual_information_ranks_as_tensorflow_transform() {
+        check_informative("adjusted = true", &HELLO, &HELLO_LABELS, &["goodbye", "aaaaa", "hello"]);
+        check_informative("adjusted = true", &PREDICTORS, &CLASSES, &["good_1", "good_2", "good_0", "weak_1"]);
+        let cut = "adjusted = true\nmin_information = ";
+        check_informative(&format!("{cut}5.4800"), &PREDICTORS, &CLASSES, &["good_1"]);
+        check_informative(&format!("{cut}4.9054"), &PREDICTORS, &CLASSES, &["good_1", "good_2", "good_0"]);
+        check_informative(&format!("{cut}4.91"), &PREDICTORS, &CLASSES, &["good_1", "good_2"]);
+    }
+
+    #[test]
+    fn mutual_information_needs_classes_and_its_order() {
+        let column = || vec![("x", texts(&["a", "b"]))];
+        let spec = "[x]\nop = 'vocabulary'\n";
+        check_error(&format!("{spec}order = 'mutual_information'"), column(), "but there is none; name one in `[data]`");
+        check_error(&format!("{spec}adjusted = true"), column(), "need `order = \"mutual_information\"`");
+        let shared = format!("{spec}order = 'mutual_information'\nshare = 't'");
+        check_error(&shared, column(), "shares `t`, so its values must be ranked by frequency, not by the label");
     }
 
     #[test]

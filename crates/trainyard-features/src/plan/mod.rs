@@ -158,14 +158,25 @@ impl Plan {
     }
 
     fn check_label_is_there(&self, label: Option<&LabelSpec>) -> Result<()> {
-        let mut joint = self.joint_needs().into_iter();
-        let Some((node, _)) = joint.find(|(_, needs)| needs.reads_label()) else { return Ok(()) };
-        let problem = match label.map(|label| label.task) {
-            Some(LabelTask::Regression | LabelTask::Binary) => return Ok(()),
-            Some(LabelTask::Multiclass) => "takes the mean of the label, which has several classes; use `vocabulary`",
-            None => "takes the mean of the label, but there is none; name one in `[data]`",
-        };
-        Err(Error::feature(&self.nodes[node].name, problem))
+        let task = label.map(|label| label.task);
+        for (node, needs) in self.joint_needs().into_iter().filter(|(_, needs)| needs.reads_label()) {
+            let problem = match (needs, task) {
+                (JointNeeds::ValuesByClass, Some(LabelTask::Binary | LabelTask::Multiclass)) => continue,
+                (JointNeeds::ValuesByClass, Some(LabelTask::Regression)) => {
+                    "ranks values by what they say about the class, but the label is a number; use `order = \"frequency\"`"
+                }
+                (JointNeeds::ValuesByClass, None) => {
+                    "ranks values by what they say about the label, but there is none; name one in `[data]`"
+                }
+                (_, Some(LabelTask::Regression | LabelTask::Binary)) => continue,
+                (_, Some(LabelTask::Multiclass)) => {
+                    "takes the mean of the label, which has several classes; use `vocabulary`"
+                }
+                (_, None) => "takes the mean of the label, but there is none; name one in `[data]`",
+            };
+            return Err(Error::feature(&self.nodes[node].name, problem));
+        }
+        Ok(())
     }
 
     fn check_no_leak(&self, label: &str) -> Result<()> {

@@ -53,6 +53,10 @@ pub(super) fn check_fitted_together(
     let entries: Vec<(&str, &FeatureSpec)> = specs.iter().collect();
     for (i, (name, spec)) in entries.iter().enumerate() {
         let Some(table) = tables[i].as_ref().filter(|_| spec.op.operation().is_fitted_together()) else { continue };
+        if spec.op.operation().joint_needs(1).is_some() {
+            let problem = format!("shares `{table}`, so its values must be ranked by frequency, not by the label");
+            return Err(Error::feature(name, problem));
+        }
         // Ids may come from a feature that is fitted together with this one, and each would wait for the other.
         if input(i) == Some(Kind::Ids) {
             return Err(Error::feature(

@@ -44,6 +44,7 @@ mod numbers;
 #[expect(clippy::module_inception, reason = "a file carries the name of its type")]
 mod profile;
 mod profiler;
+mod sample;
 #[cfg(test)]
 mod tests;
 mod values;

@@ -2,8 +2,8 @@
 
 use super::association::Association;
 use super::numbers::NumberProfile;
+use super::sample::Sample;
 use super::values::{ValueProfile, is_unique};
-use crate::fit::Counts;
 use crate::schema::ColumnType;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub struct Profile {
     /// The columns in the order of the data.
     pub columns: Vec<ColumnProfile>,
     /// Hashes of whole rows, when they were asked for: all, or a sample when there are very many.
-    pub(super) row_hashes: Option<Counts>,
+    pub(super) row_hashes: Option<Sample>,
 }
 
 /// What one column is like.
@@ -66,7 +66,7 @@ impl Profile {
         rows: u64,
         label: Option<String>,
         columns: Vec<ColumnProfile>,
-        row_hashes: Option<Counts>,
+        row_hashes: Option<Sample>,
     ) -> Self {
         Self { version: VERSION, rows, label, columns, row_hashes }
     }

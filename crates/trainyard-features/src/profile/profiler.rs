@@ -3,9 +3,10 @@
 use super::column::{ColumnState, numbers};
 use super::label::{LabelKind, Labels};
 use super::profile::Profile;
+use super::sample::Sample;
 use crate::column::{Column, row_hashes, single_ids};
 use crate::error::{list, suggestion};
-use crate::fit::{Counts, Refinement};
+use crate::fit::Refinement;
 use crate::schema::Schema;
 use crate::{Error, Result};
 use arrow::array::ArrayRef;
@@ -39,7 +40,7 @@ pub struct Profiler {
     rows: u64,
     label: Option<usize>,
     columns: Vec<ColumnState>,
-    row_hashes: Option<Counts>,
+    row_hashes: Option<Sample>,
 }
 
 impl Profiler {
@@ -54,7 +55,7 @@ impl Profiler {
         let limit = (VALUES_ALL / schema.fields.len().max(1)).clamp(VALUES.0, VALUES.1);
         let column = |(i, field)| ColumnState::new(field, limit, kind.filter(|_| label != Some(i)));
         let columns = schema.fields.iter().enumerate().map(column).collect();
-        Ok(Self { rows: 0, label, columns, row_hashes: config.rows.then(|| Counts::new(ROWS)) })
+        Ok(Self { rows: 0, label, columns, row_hashes: config.rows.then(|| Sample::new(ROWS)) })
     }
 
     /// Adds rows.

@@ -1,26 +1,26 @@
 //! Distinct values of a column.
 
+use super::sample::Sample;
 use crate::column::{Column, texts};
-use crate::fit::Counts;
 use crate::statistics::ValueCount;
 use serde::{Deserialize, Serialize};
 
 /// Values listed of a column, as many as the rank histogram of TensorFlow Data Validation has.
 const LISTED: usize = 1000;
 
-/// Counts distinct texts exactly up to a limit, beyond it by a sample of the values.
+/// Sample distinct texts exactly up to a limit, beyond it by a sample of the values.
 ///
 /// The values that a sample keeps are chosen by their hash, so that it does not depend on order or partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Distinct {
-    counts: Counts,
+    counts: Sample,
     occurrences: u64,
 }
 
 impl Distinct {
     /// Nothing seen yet.
     pub fn new(limit: usize) -> Self {
-        Self { counts: Counts::new(limit), occurrences: 0 }
+        Self { counts: Sample::new(limit), occurrences: 0 }
     }
 
     /// Adds a text, as if it came `times` times.
@@ -60,7 +60,7 @@ impl Distinct {
     }
 }
 
-/// Whether no value came twice. An estimate of as many as came is within 2 % of it; see [`Counts`].
+/// Whether no value came twice. An estimate of as many as came is within 2 % of it; see [`Sample`].
 pub(super) fn is_unique(distinct: u64, occurrences: u64, exact: bool) -> bool {
     if exact { distinct == occurrences } else { distinct as f64 > 0.97 * occurrences as f64 }
 }
@@ -84,7 +84,7 @@ pub struct ValueProfile {
 /// Running statistics of values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct ValueState {
-    counts: Counts,
+    counts: Sample,
     count: u64,
     /// Characters of all texts; 0 of other values.
     characters: u64,
@@ -93,7 +93,7 @@ pub(super) struct ValueState {
 
 impl ValueState {
     pub(super) fn new(limit: usize) -> Self {
-        Self { counts: Counts::new(limit), count: 0, characters: 0, texts: 0 }
+        Self { counts: Sample::new(limit), count: 0, characters: 0, texts: 0 }
     }
 
     pub(super) fn update(&mut self, column: &Column) {

@@ -82,6 +82,12 @@ pub const SPECS: &str = r#"
     min_count = 2
     oov_buckets = 3
     output = true
+    [informative]
+    op = "vocabulary"
+    order = "mutual_information"
+    adjusted = true
+    top_k = 5
+    input = "tokens"
     [n_vocabulary]
     op = "vocabulary"
     top_k = 4

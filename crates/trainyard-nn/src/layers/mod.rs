@@ -21,6 +21,7 @@ mod mlp;
 mod multi_head_attention;
 mod positional_embedding;
 mod recurrent;
+mod rms_norm;
 mod sequence_embedding;
 mod simple_rnn;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub use max_pool::{MaxPool1d, MaxPool2d};
 pub use mlp::Mlp;
 pub use multi_head_attention::MultiHeadAttention;
 pub use positional_embedding::PositionalEmbedding;
+pub use rms_norm::RmsNorm;
 pub use sequence_embedding::SequenceEmbedding;
 pub use simple_rnn::SimpleRnn;
 pub use transformer_encoder::TransformerEncoder;

@@ -36,7 +36,15 @@ fn head(page: &Page<'_>) -> String {
 fn data(page: &Page<'_>) -> String {
     let (target, keys) = (page.target, &page.drafted.keys);
     let mut lines = vec!["[data]".to_owned(), format!("train = {}", paths(&page.dialect.config.path))];
-    lines.push("# Without `eval = \"..\"`, one row in ten is held out to judge the model by.".to_owned());
+    lines.push(
+        "# Without `eval = \"..\"`, one row in ten is held out to judge the model by. Rows that belong together, of a"
+            .to_owned(),
+    );
+    lines.push("# user say, are kept together by `split = { by = [\"user\"], eval = 0.1, test = 0.1 }`.".to_owned());
+    lines.push(
+        "# Joins, windows and filters before the features: `[view]`, a query over the rows; see docs/spec.md."
+            .to_owned(),
+    );
     lines.push(format!("label = {}", quoted(&target.name)));
     lines.push(format!("# {}", target.why));
     lines.push(format!("task = \"{}\"", target.task));

@@ -24,7 +24,7 @@ fn column(name: &str, value: impl Fn(usize) -> String) -> String {
 /// The spec, after its features were fitted to the data that it names.
 fn run(text: &str) -> Spec {
     let spec = Spec::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let source = Source::open_all(&spec.data.source(&spec.data.train, Path::new(""))).unwrap();
+    let source = Source::open_all_inputs(&spec.data.inputs(&spec.data.train, Path::new("")).unwrap()).unwrap();
     let features = Features::new(spec.features.clone(), source.schema(), Some(spec.data.label.clone()), None);
     let features = features.unwrap_or_else(|error| panic!("{error}\n{text}"));
     fit(features, &source, 1, &|_| {}).unwrap_or_else(|error| panic!("{error}\n{text}"));
@@ -243,7 +243,7 @@ fn paths_are_written_as_given() -> Result<()> {
     let (folder, _) = file("a b.csv", &column("x", |i| format!("{}.5", i % 30)));
     let path = folder.path().join("*.csv").to_string_lossy().into_owned();
     let config = SourceConfig { path: trainyard_data::PathSpec::Many(vec![path]), ..SourceConfig::default() };
-    assert_eq!(run(&draft(&config, "y")?).data.train, config.path);
+    assert_eq!(run(&draft(&config, "y")?).data.train, config.path.into());
     Ok(())
 }
 

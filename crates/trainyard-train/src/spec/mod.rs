@@ -22,17 +22,20 @@
 //! ```
 
 mod data;
+mod inputs;
 mod set;
 mod text;
 mod train;
 
 pub use data::DataConfig;
+pub use inputs::{Input, Inputs};
 pub use train::{EarlyStopping, TrainConfig};
 
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use trainyard_data::ViewConfig;
 use trainyard_features::FeatureSpecs;
 use trainyard_model::{ModelConfig, WIDE};
 use trainyard_nn::optim::{AdamConfig, FtrlConfig};
@@ -49,6 +52,9 @@ pub struct Spec {
     pub loss: Option<Loss>,
     /// Where rows come from and what is to be predicted.
     pub data: DataConfig,
+    /// A query over the rows, whose result takes their place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<ViewConfig>,
     /// The features by name.
     pub features: FeatureSpecs,
     /// The model.
@@ -72,6 +78,7 @@ impl Spec {
             name: name.to_owned(),
             loss: None,
             data,
+            view: None,
             features,
             model: ModelConfig::default(),
             optimizers: BTreeMap::new(),
@@ -138,6 +145,23 @@ impl Spec {
         optimizers
     }
 
+    /// The same with absolute paths.
+    #[must_use]
+    pub fn resolved(&self) -> Self {
+        Self { data: self.data.resolved(&self.base), view: self.resolved_view(), base: PathBuf::new(), ..self.clone() }
+    }
+
+    /// The view, with the paths of its tables absolute.
+    pub(crate) fn resolved_view(&self) -> Option<ViewConfig> {
+        // The directory of a file without one is the current one.
+        let base = std::path::absolute(Path::new(".").join(&self.base)).unwrap_or_else(|_| self.base.clone());
+        let mut view = self.view.clone()?;
+        for table in view.tables.values_mut() {
+            table.0.path = table.0.path.from_folder(&base);
+        }
+        Some(view)
+    }
+
     fn check(&self) -> Result<()> {
         let is_file_name = !self.name.is_empty()
             && self.name.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c))
@@ -148,6 +172,7 @@ impl Spec {
                 "use letters, digits, `-`, `_` and `.`, not starting with a dot",
             ));
         }
+        self.data.check()?;
         self.train.check()
     }
 }

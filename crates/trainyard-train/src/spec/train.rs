@@ -2,6 +2,7 @@
 
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
+use trainyard_data::{LoaderConfig, Memory, Resources};
 use trainyard_nn::Clip;
 
 /// `[train]` of a spec.
@@ -18,6 +19,10 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Threads that compute; by default one per core. Results do not depend on it.
     pub lanes: Option<usize>,
+    /// Memory that rows may take while features are fitted and rows are encoded, shuffled and loaded; by default half of the
+    /// machine's. Results do not depend on it, but for the number of rows that are mixed at a time: below 2 GiB they are
+    /// fewer.
+    pub memory: Option<Memory>,
     /// Steps between two evaluations; by default an evaluation ends each epoch.
     pub evaluate_steps: Option<u64>,
     /// When to stop because the model does not get better.
@@ -51,6 +56,7 @@ impl Default for TrainConfig {
             max_steps: None,
             seed: 1,
             lanes: None,
+            memory: None,
             evaluate_steps: None,
             early_stopping: EarlyStopping::default(),
             checkpoint_secs: 60,
@@ -74,10 +80,23 @@ impl TrainConfig {
         self.lanes.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1)
     }
 
+    /// What the machine lends to the work on rows.
+    pub fn resources(&self) -> Resources {
+        Resources { threads: self.lanes(), memory: self.memory.unwrap_or_else(Memory::of_machine) }
+    }
+
+    /// How the training rows become batches.
+    pub(crate) fn loader(&self) -> LoaderConfig {
+        let Self { batch_size, shuffle, shuffle_rows, seed, .. } = *self;
+        let shuffle_bytes = self.resources().memory.shuffle_bytes();
+        LoaderConfig { batch_size, shuffle, shuffle_rows, shuffle_bytes, seed, ..LoaderConfig::default() }
+    }
+
     /// The same without what may change between two starts of one run.
     pub(crate) fn fixed(&self) -> Self {
-        let Self { epochs, max_steps, lanes, early_stopping, checkpoint_secs, checkpoint_keep, .. } = Self::default();
-        Self { epochs, max_steps, lanes, early_stopping, checkpoint_secs, checkpoint_keep, ..self.clone() }
+        let Self { epochs, max_steps, lanes, memory, early_stopping, checkpoint_secs, checkpoint_keep, .. } =
+            Self::default();
+        Self { epochs, max_steps, lanes, memory, early_stopping, checkpoint_secs, checkpoint_keep, ..self.clone() }
     }
 
     pub(super) fn check(&self) -> Result<()> {

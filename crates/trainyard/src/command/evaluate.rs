@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use trainyard::data::Source;
 use trainyard::progress::Progress;
 use trainyard::train::evaluate::evaluate_predictor;
 use trainyard::train::report::MetricRow;
@@ -21,6 +20,9 @@ pub struct Evaluate {
     /// Files, directories or patterns with labelled rows, written like the training data.
     #[arg(required = true)]
     data: Vec<String>,
+    /// The data is raw: apply the view that the model was trained on.
+    #[arg(long)]
+    view: bool,
     /// Print the figures as JSON.
     #[arg(long)]
     json: bool,
@@ -32,9 +34,9 @@ impl Evaluate {
         let exported = Exported::load(&self.model)?;
         let columns = exported.predictor.features().labelled_inputs();
         let needed: Vec<_> = columns.fields.iter().map(|f| (f.name.as_str(), Some(f.column_type))).collect();
-        let source = Source::open(&exported.source(&self.data)?, &needed)?;
+        let rows = exported.open(&self.data, &needed, self.view)?;
         let progress = Progress::new(Arc::default());
-        let figures = evaluate_predictor(&exported.predictor, &source, &progress)?;
+        let figures = evaluate_predictor(&exported.predictor, &rows.source, &progress)?;
         drop(progress);
         if self.json {
             let finite = figures.iter().filter(|(_, value)| value.is_finite());

@@ -12,7 +12,7 @@ use trainyard::train::hints::first_look;
 /// Look at data and write a commented spec for it that runs as it is.
 #[derive(Debug, Args)]
 pub struct Init {
-    /// Files, directories or patterns with rows: CSV or Parquet.
+    /// Files, directories, patterns or URLs with rows: CSV, JSON lines, Parquet, Arrow or TFRecord.
     #[arg(required = true)]
     data: Vec<String>,
     /// The column to predict.

@@ -1,9 +1,13 @@
 //! The commands: glue, one file each.
 
+#[cfg(feature = "cluster")]
+mod cluster;
+mod engine;
 mod evaluate;
 mod init;
 mod model;
 mod predict;
+mod prepare;
 mod progress;
 mod reading;
 mod run;
@@ -33,6 +37,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Init),
+    Prepare(prepare::Prepare),
     Run(run::Run),
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
@@ -40,6 +45,8 @@ enum Command {
     Stats(stats::Stats),
     Validate(validate::Validate),
     Skew(skew::Skew),
+    #[cfg(feature = "cluster")]
+    Cluster(cluster::Cluster),
 }
 
 impl Cli {
@@ -47,6 +54,7 @@ impl Cli {
     pub fn run(self) -> Result<ExitCode> {
         match self.command {
             Command::Init(init) => init.run(),
+            Command::Prepare(prepare) => prepare.run(),
             Command::Run(run) => run.run(),
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),
@@ -54,6 +62,8 @@ impl Cli {
             Command::Stats(stats) => stats.run(),
             Command::Validate(validate) => validate.run(),
             Command::Skew(skew) => skew.run(),
+            #[cfg(feature = "cluster")]
+            Command::Cluster(cluster) => cluster.run(self.verbose),
         }
     }
 }
@@ -81,7 +91,13 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     }
     let is_ours = error.chain().any(|cause| {
         let text = cause.to_string();
-        text.starts_with("internal error") || matches!(cause.downcast_ref(), Some(trainyard::Error::Diverged { .. }))
+        text.starts_with("internal error") || cause.downcast_ref().is_some_and(is_of_the_machines)
     });
     if is_ours { 1 } else { 2 }
+}
+
+/// Whether neither spec nor data nor command line caused it.
+fn is_of_the_machines(error: &trainyard::Error) -> bool {
+    use trainyard::{Error, data};
+    matches!(error, Error::Diverged { .. } | Error::Data(data::Error::Cluster { .. }))
 }

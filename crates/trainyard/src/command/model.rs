@@ -1,8 +1,10 @@
 //! What a command is given as its model: an exported directory, or a run.
 
 use anyhow::{Context, Result, bail};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use trainyard::data::{PathSpec, SourceConfig};
+use trainyard::data::{Error, PathSpec, SavedView, Source, SourceConfig};
+use trainyard::features::ColumnType;
 use trainyard::model::Predictor;
 use trainyard::model::bundle::{MANIFEST, Manifest};
 
@@ -52,6 +54,80 @@ impl Exported {
         let config: SourceConfig =
             serde_json::from_value(files).context("`bundle.json` says wrongly how its data is written")?;
         Ok(SourceConfig { path: PathSpec::Many(data.to_vec()), ..config })
+    }
+
+    /// The rows of `data` with the columns that are needed. With `through_view` the data is raw, and the view that the model was
+    /// trained on makes the columns of it.
+    pub fn open(&self, data: &[String], needed: &[Needed], through_view: bool) -> Result<Rows> {
+        let config = self.source(data)?;
+        if !through_view {
+            let source = self.open_inputs(config, needed)?;
+            return Ok(Rows { source, _folder: None });
+        }
+        let Some(view) = &self.manifest.view else {
+            bail!("the model was trained without a `[view]`; leave out `--view`");
+        };
+        let view: SavedView =
+            serde_json::from_value(view.clone()).context("`bundle.json` has a view that cannot be read")?;
+        let folder = Folder::new()?;
+        let path = folder.0.join("rows.parquet");
+        let made = view.apply(&config, &path, &|_rows| {})?;
+        if made.skipped > 0 {
+            tracing::warn!("{} rows that cannot be read were skipped", made.skipped);
+        }
+        let made = SourceConfig { path: path.as_path().into(), ..SourceConfig::default() };
+        Ok(Rows { source: Source::open(&made, needed)?, _folder: Some(folder) })
+    }
+
+    /// Opens rows that have the model's inputs; where a view made these in training, it made the weights, too.
+    fn open_inputs(&self, config: SourceConfig, needed: &[Needed]) -> Result<Source> {
+        if self.manifest.view.is_none() {
+            return Ok(Source::open(&config, needed)?);
+        }
+        match Source::open(&SourceConfig { weight: None, ..config }, needed) {
+            Err(error @ Error::MissingColumn { .. }) => Err(anyhow::Error::from(error)
+                .context("the model was trained on the rows of a view; if the data is raw, `--view` applies it")),
+            opened => Ok(opened?),
+        }
+    }
+}
+
+/// A column and its type, if that is known.
+pub type Needed<'a> = (&'a str, Option<ColumnType>);
+
+/// Rows to predict or to judge by.
+#[derive(Debug)]
+pub struct Rows {
+    pub source: Source,
+    /// Holds the rows that a view made, as long as they are read.
+    _folder: Option<Folder>,
+}
+
+/// A folder of this process, which goes away with it.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Result<Self> {
+        for attempt in 0u32.. {
+            let path = std::env::temp_dir().join(format!("trainyard-view-{}-{attempt}", std::process::id()));
+            match std::fs::create_dir(&path) {
+                // A process of this number was killed before; what it left is not ours to touch.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                created => {
+                    created.with_context(|| format!("cannot create `{}`", path.display()))?;
+                    return Ok(Self(path));
+                }
+            }
+        }
+        bail!("no name is left for a folder in `{}`", std::env::temp_dir().display())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed is the system's to clear.
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 

@@ -1,12 +1,12 @@
 //! `trainyard predict`: answers of an exported model for files of raw rows.
 
-use super::model::Exported;
+use super::model::{Exported, Rows};
 use anyhow::{Result, bail};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use trainyard::data::{Sink, SinkFormat, Source};
+use trainyard::data::{Sink, SinkFormat};
 use trainyard::features::Schema;
 use trainyard::model::Predictor;
 use trainyard::progress::Progress;
@@ -26,6 +26,9 @@ pub struct Predict {
     /// Columns to carry through to the output [default: the spec's `data.keys`].
     #[arg(long, value_delimiter = ',', value_name = "COLUMN,…")]
     keys: Option<Vec<String>>,
+    /// The data is raw: apply the view that the model was trained on.
+    #[arg(long)]
+    view: bool,
     /// Write JSON lines to standard output.
     #[arg(long, conflicts_with = "output")]
     json: bool,
@@ -37,12 +40,12 @@ impl Predict {
         let predictor = &exported.predictor;
         let keys = self.keys.as_ref().unwrap_or(&exported.manifest.keys);
         check_names(predictor, keys)?;
-        let source = self.source(&exported, keys)?;
+        let data = self.rows(&exported, keys)?;
         let mut sink: Option<Sink> = None;
         let progress = Progress::new(Arc::default());
         progress.on(Event::Stage { stage: Stage::Evaluate("data"), rows: None });
         let mut rows = 0;
-        for raw in source.scan()? {
+        for raw in data.source.scan()? {
             let raw = raw?;
             let answers = with_keys(&raw, keys, &predictor.predict(&raw)?)?;
             let sink = match &mut sink {
@@ -69,14 +72,14 @@ impl Predict {
     }
 
     /// The raw columns that the model reads, and the keys.
-    fn source(&self, exported: &Exported, keys: &[String]) -> Result<Source> {
+    fn rows(&self, exported: &Exported, keys: &[String]) -> Result<Rows> {
         let inputs: &Schema = exported.predictor.inputs();
         let inputs = inputs.fields.iter().map(|field| (field.name.as_str(), Some(field.column_type)));
         let mut needed: Vec<_> = inputs.collect();
         needed.extend(
             keys.iter().filter(|key| exported.predictor.inputs().get(key).is_none()).map(|key| (key.as_str(), None)),
         );
-        Ok(Source::open(&exported.source(&self.data)?, &needed)?)
+        exported.open(&self.data, &needed, self.view)
     }
 }
 

@@ -41,8 +41,11 @@ impl Reading {
         let mut config = match &self.spec {
             Some(spec) => {
                 let spec = Spec::read(spec)?;
-                let files = spec.data.source(&spec.data.train, &spec.base);
-                SourceConfig { path: if data.is_empty() { files.path.clone() } else { path }, ..files }
+                match spec.data.inputs(&spec.data.train, &spec.base)?.as_slice() {
+                    _ if !data.is_empty() => SourceConfig { path, ..spec.data.files.clone() },
+                    [one] => one.clone(),
+                    _ => bail!("the spec has several inputs; name the files of one"),
+                }
             }
             None if data.is_empty() => bail!("there is nothing to read; name files, or a spec with `--spec`"),
             None => SourceConfig { path, ..SourceConfig::default() },

@@ -1,5 +1,6 @@
 //! `trainyard run`: from a spec to a trained, evaluated, exported model.
 
+use super::engine::EngineArgs;
 use super::table;
 use anyhow::Result;
 use clap::Args;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use trainyard::data::Memory;
 use trainyard::progress::Progress;
 use trainyard::train::Ending;
 use trainyard::{Estimator, Spec, Trained};
@@ -22,15 +24,22 @@ pub struct Run {
     /// The directory of the run [default: runs/<name of the spec>].
     #[arg(long, short, value_name = "DIR")]
     output: Option<PathBuf>,
+    /// Memory that rows may take, such as `1GiB`; the same as `--set train.memory=1GiB` [default: half of the machine's].
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Memory>,
     /// Print the figures as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 impl Run {
     pub fn run(self) -> Result<ExitCode> {
-        let spec = Spec::read_with(&self.spec, &self.set)?;
-        let mut estimator = Estimator::new(spec);
+        let mut spec = Spec::read_with(&self.spec, &self.set)?;
+        spec.train.memory = self.memory.or(spec.train.memory);
+        let engine = self.engine.engine(spec.train.resources())?;
+        let mut estimator = Estimator::new(spec).with_engine(engine);
         if let Some(output) = &self.output {
             estimator = estimator.in_directory(output);
         }

@@ -4,7 +4,9 @@
 mod bad_input;
 mod commands;
 mod insight;
+mod prepare;
 mod project;
 mod resume;
 mod serve;
 mod sources;
+mod views;

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
+use arrow::array::{ArrayRef, BinaryBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringArray};
 use trainyard_features::ColumnType;
 
+use super::records::Records;
 use super::value::{self, Rules};
+use crate::Result;
 
 /// A column under construction.
 #[derive(Debug)]
 pub(in crate::source) enum Column {
     Float(Float64Builder),
     Int(Int64Builder),
-    Text(StringBuilder),
+    /// Texts as bytes, which are checked to be UTF-8 when they come in, since an error names the row.
+    Text(BinaryBuilder),
     Bool(BooleanBuilder),
 }
 
@@ -22,7 +25,7 @@ impl Column {
         match column_type {
             ColumnType::Float => Column::Float(Float64Builder::with_capacity(capacity)),
             ColumnType::Int => Column::Int(Int64Builder::with_capacity(capacity)),
-            ColumnType::Text => Column::Text(StringBuilder::with_capacity(capacity, 16 * capacity)),
+            ColumnType::Text => Column::Text(BinaryBuilder::with_capacity(capacity, 16 * capacity)),
             ColumnType::Bool => Column::Bool(BooleanBuilder::with_capacity(capacity)),
         }
     }
@@ -33,31 +36,42 @@ impl Column {
             Column::Float(builder) => push_word(field, rules, value::float, |value| builder.append_option(value)),
             Column::Int(builder) => push_word(field, rules, value::int, |value| builder.append_option(value)),
             Column::Bool(builder) => push_word(field, rules, value::boolean, |value| builder.append_option(value)),
-            Column::Text(builder) => {
-                let text = rules.text(field).map(std::str::from_utf8).transpose();
-                let is_text = text.is_ok();
-                builder.append_option(text.unwrap_or_default());
-                is_text
-            }
+            Column::Text(builder) => push_text(field, rules, false, builder),
         }
     }
 
-    /// Bytes of text so far.
-    pub(super) fn text_bytes(&self) -> usize {
+    /// Adds field `i` of all records as [`push`](Self::push) does, and calls `bad` with the numbers of those that are not of the
+    /// column's type. `is_utf8` says that all fields are known to be text.
+    pub(super) fn extend(
+        &mut self,
+        (records, i): (&Records, usize),
+        rules: &Rules,
+        is_utf8: bool,
+        mut bad: impl FnMut(usize),
+    ) {
+        let mut tell = |row, is_good: bool| {
+            if !is_good {
+                bad(row);
+            }
+        };
+        // A loop for each type, so that what is asked of each field is the field alone.
         match self {
-            Column::Text(builder) => builder.values_slice().len(),
-            _ => 0,
+            Column::Float(builder) => records.each(i, |row, field| {
+                tell(row, push_word(field, rules, value::float, |value| builder.append_option(value)));
+            }),
+            Column::Text(builder) => records.each(i, |row, field| tell(row, push_text(field, rules, is_utf8, builder))),
+            column => records.each(i, |row, field| tell(row, column.push(field, rules))),
         }
     }
 
     /// The column; the builder is empty again.
-    pub(in crate::source) fn finish(&mut self) -> ArrayRef {
-        match self {
+    pub(in crate::source) fn finish(&mut self) -> Result<ArrayRef> {
+        Ok(match self {
             Column::Float(builder) => Arc::new(builder.finish()),
             Column::Int(builder) => Arc::new(builder.finish()),
-            Column::Text(builder) => Arc::new(builder.finish()),
+            Column::Text(builder) => Arc::new(StringArray::try_from_binary(builder.finish())?),
             Column::Bool(builder) => Arc::new(builder.finish()),
-        }
+        })
     }
 }
 
@@ -72,5 +86,13 @@ fn push_word<T>(
     let value = word.and_then(parse);
     let is_good = word.is_none() || value.is_some();
     append(value);
+    is_good
+}
+
+/// Appends a text, and says whether it is one.
+fn push_text(field: &[u8], rules: &Rules, is_utf8: bool, builder: &mut BinaryBuilder) -> bool {
+    let text = rules.text(field);
+    let is_good = is_utf8 || text.is_none_or(|text| std::str::from_utf8(text).is_ok());
+    builder.append_option(text.filter(|_| is_good));
     is_good
 }

@@ -2,164 +2,137 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use arrow::array::BooleanArray;
 use arrow::compute::filter_record_batch;
 use arrow::record_batch::RecordBatch;
 use trainyard_features::{ColumnType, Field};
 
+use super::chunk::{Chunk, Chunks, Stretch};
 use super::column::Column;
-use super::file::CsvFile;
-use super::records::Record;
-use super::value::{Evidence, Rules};
-use crate::background::Sink;
-use crate::error::{Error, Place, Result, in_words, shortened};
-use crate::source::columns::position;
-use crate::source::config::{OnError, SourceConfig};
-use crate::source::files::Files;
-use crate::source::plan::{BATCH_ROWS, Plan};
+use super::records::Records;
+use super::value::Rules;
+use crate::error::{Error, Result, in_words, shortened};
+use crate::ordered::{internal, map_in_order};
+use crate::source::config::OnError;
+use crate::source::piece::PieceSink;
+use crate::source::plan::Plan;
 
-/// Bytes of text after which a batch is handed over before it is full, so that long texts do not fill the memory.
-const BATCH_TEXT_BYTES: usize = 32 << 20;
+/// Rows that are decoded at a time, column by column: their text and the places of their fields fit into a processor's cache.
+const ROWS: usize = 256;
+
+/// Threads that decode at most: cutting feeds about so many, and each takes memory.
+const THREADS_MAX: usize = 8;
 
 /// Sends the rows of all files, in order, to `sink`, until it wants no more.
-pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &Sink<Result<RecordBatch>>) -> Result<()> {
-    let mut decoder = Decoder::new(plan, skipped);
-    for path in &plan.files.locations {
-        let mut file = CsvFile::open(path, plan.files.open(path)?, &plan.config)?;
-        decoder.enter(&file)?;
-        while decoder.read_row(&mut file)? {
-            if decoder.is_full() && !send(decoder.finish()?, sink) {
-                return Ok(());
-            }
-        }
-    }
-    send(decoder.finish()?, sink);
-    Ok(())
+pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &PieceSink) -> Result<()> {
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+    let chunks = Chunks::new(plan);
+    map_in_order(
+        chunks,
+        threads,
+        |chunk| decode(plan, &chunk),
+        |decoded| {
+            skipped.fetch_add(decoded.skipped, Ordering::Relaxed);
+            // A batch may be of rows that were all skipped.
+            Ok(decoded.batch.num_rows() == 0 || sink.send(Ok(decoded.batch)))
+        },
+    )
 }
 
-/// Hands over a batch unless all its rows were skipped, and says whether more are wanted.
-fn send(batch: RecordBatch, sink: &Sink<Result<RecordBatch>>) -> bool {
-    batch.num_rows() == 0 || sink.send(Ok(batch))
+/// The rows of a chunk.
+struct Decoded {
+    batch: RecordBatch,
+    /// How many were left out, since they cannot be read.
+    skipped: u64,
 }
 
-/// What the first `limit` rows of the files tell about the columns `names`.
-pub(in crate::source) fn infer(
-    config: &SourceConfig,
-    files: &Files,
-    names: &[&str],
-    limit: usize,
-) -> Result<Vec<Evidence>> {
-    let rules = Rules::new(config);
-    let mut evidence = vec![Evidence::default(); names.len()];
-    let mut rows = 0;
-    for path in &files.locations {
-        if rows == limit {
-            break;
-        }
-        let mut file = CsvFile::open(path, files.open(path)?, config)?;
-        let positions = names.iter().map(|name| position(&file.names, name, path)).collect::<Result<Vec<_>>>()?;
-        while rows < limit {
-            match file.advance() {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) if may_skip(&error, config) => continue,
-                Err(error) => return Err(error),
-            }
-            rows += 1;
-            let fields = positions.iter().map(|&i| file.record().field(i));
-            evidence.iter_mut().zip(fields).for_each(|(evidence, field)| evidence.add(field, &rules));
-        }
-    }
-    Ok(evidence)
+/// Decodes a chunk.
+///
+/// # Errors
+///
+/// Of the first row that cannot be read, unless such rows are to be skipped.
+fn decode(plan: &Plan, chunk: &Chunk) -> Result<Decoded> {
+    let rows = chunk.rows();
+    let columns = plan.schema.fields.iter().map(|field| Column::new(field.column_type, rows)).collect();
+    let rules = Rules::new(&plan.config);
+    let mut decoder = Decoder { plan, rules, columns, good: Vec::with_capacity(rows), misfits: 0 };
+    chunk.stretches.iter().try_for_each(|stretch| decoder.read(stretch))?;
+    decoder.finish()
 }
 
-fn may_skip(error: &Error, config: &SourceConfig) -> bool {
-    config.on_error == OnError::Skip && error.concerns_one_row()
-}
-
-/// Columns under construction. They go on from file to file.
+/// Columns under construction.
 struct Decoder<'a> {
     plan: &'a Plan,
-    skipped: &'a AtomicU64,
     rules: Rules,
     columns: Vec<Column>,
-    /// Where each column stands in the rows of the present file.
-    positions: Vec<usize>,
-    /// For each row whether it stays; the columns hold bad rows, too, until they are finished.
-    keep: Vec<bool>,
+    /// For each row whether all its values are of their columns' types.
+    good: Vec<bool>,
+    /// Rows that are not in the columns since they have another number of fields.
+    misfits: u64,
 }
 
-impl<'a> Decoder<'a> {
-    fn new(plan: &'a Plan, skipped: &'a AtomicU64) -> Self {
-        let columns = plan.schema.fields.iter().map(|field| Column::new(field.column_type, BATCH_ROWS)).collect();
-        Self { plan, skipped, rules: Rules::new(&plan.config), columns, positions: Vec::new(), keep: Vec::new() }
-    }
-
-    /// Turns to a new file.
-    fn enter(&mut self, file: &CsvFile) -> Result<()> {
-        let fields = self.plan.schema.fields.iter();
-        self.positions = fields.map(|field| position(&file.names, &field.name, &file.path)).collect::<Result<_>>()?;
+impl Decoder<'_> {
+    fn read(&mut self, stretch: &Stretch) -> Result<()> {
+        let is_utf8 = stretch.text.is_utf8();
+        let mut records = stretch.text.records();
+        while records.advance(ROWS) {
+            let before = self.good.len();
+            self.good.resize(before + records.rows(), true);
+            let good = &mut self.good[before..];
+            for (column, &i) in self.columns.iter_mut().zip(stretch.positions.iter()) {
+                column.extend((&records, i), &self.rules, is_utf8, |row| good[row] = false);
+            }
+            if self.plan.config.on_error == OnError::Fail {
+                self.check(&records, before, stretch)?;
+            }
+            self.misfits += records.misfits().len() as u64;
+        }
         Ok(())
     }
 
-    fn rows(&self) -> usize {
-        self.keep.len()
-    }
-
-    fn is_full(&self) -> bool {
-        self.rows() >= BATCH_ROWS || self.columns.iter().map(Column::text_bytes).sum::<usize>() >= BATCH_TEXT_BYTES
-    }
-
-    /// Reads a row, and says whether there was one.
-    fn read_row(&mut self, file: &mut CsvFile) -> Result<bool> {
-        let result = file.advance().and_then(|more| if more { self.push(file).map(|()| true) } else { Ok(false) });
-        match result {
-            Err(error) if may_skip(&error, &self.plan.config) => {
-                self.skipped.fetch_add(1, Ordering::Relaxed);
-                Ok(true)
+    /// Refuses the first of these records that cannot be read.
+    fn check(&self, records: &Records, before: usize, stretch: &Stretch) -> Result<()> {
+        let bad = self.good[before..].iter().position(|good| !good);
+        match (records.misfits().first(), bad) {
+            (None, None) => Ok(()),
+            (Some(misfit), bad) if bad.is_none_or(|row| misfit.place.start < records.place(row)) => {
+                Err(stretch.text.ragged(misfit))
             }
-            result => result,
+            (_, bad) => Err(self.bad_value(records, bad.unwrap_or_default(), stretch)),
         }
     }
 
-    /// Converts the row that was read last.
-    fn push(&mut self, file: &CsvFile) -> Result<()> {
-        let record = file.record();
+    /// The error of a row of which a value is not of its column's type.
+    fn bad_value(&self, records: &Records, row: usize, stretch: &Stretch) -> Error {
         let mut bad = None;
-        for (i, (column, &position)) in self.columns.iter_mut().zip(&self.positions).enumerate() {
-            if !column.push(record.field(position), &self.rules) {
-                bad = bad.or(Some(i));
-            }
+        for (field, &i) in self.plan.schema.fields.iter().zip(stretch.positions.iter()) {
+            records.each(i, |at, text| {
+                if at == row && bad.is_none() && !Column::new(field.column_type, 1).push(text, &self.rules) {
+                    bad = Some((field, shortened(text)));
+                }
+            });
         }
-        self.keep.push(bad.is_none());
-        match bad {
-            None => Ok(()),
-            Some(i) => Err(self.bad_value(&record, i, file)),
-        }
-    }
-
-    fn bad_value(&self, record: &Record, column: usize, file: &CsvFile) -> Error {
-        let field = &self.plan.schema.fields[column];
+        let Some((field, text)) = bad else { return internal("a bad row has no bad value") };
         Error::Value {
-            path: file.path.clone(),
-            place: Place::Line(record.line),
+            path: stretch.text.head().path.clone(),
+            place: stretch.text.line(records.place(row)),
             column: field.name.clone(),
-            text: shortened(record.field(self.positions[column])).into(),
+            text: text.into(),
             expected: in_words(field.column_type),
             hint: hint(field).into(),
         }
     }
 
-    /// The rows so far that are good, as a batch.
-    fn finish(&mut self) -> Result<RecordBatch> {
-        let columns = self.columns.iter_mut().map(Column::finish).collect();
+    /// The rows that are good.
+    fn finish(mut self) -> Result<Decoded> {
+        let columns = self.columns.iter_mut().map(Column::finish).collect::<Result<_>>()?;
         let batch = RecordBatch::try_new(Arc::clone(&self.plan.arrow), columns)?;
-        let keep = BooleanArray::from(std::mem::take(&mut self.keep));
-        if keep.true_count() == batch.num_rows() {
-            return Ok(batch);
-        }
-        Ok(filter_record_batch(&batch, &keep)?)
+        let good = BooleanArray::from(self.good);
+        let bad = batch.num_rows() - good.true_count();
+        let batch = if bad == 0 { batch } else { filter_record_batch(&batch, &good)? };
+        Ok(Decoded { batch, skipped: self.misfits + bad as u64 })
     }
 }
 
@@ -179,7 +152,8 @@ mod tests {
     use trainyard_features::ColumnType::{Bool, Float, Int, Text};
 
     use super::*;
-    use crate::source::{PathSpec, Source};
+    use crate::source::plan::BATCH_ROWS;
+    use crate::source::{PathSpec, Source, SourceConfig};
     use crate::testing::rows;
 
     /// A folder with a file of this text, and the configuration that reads it.

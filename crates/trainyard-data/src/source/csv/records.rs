@@ -1,216 +1,144 @@
-//! Bytes to records.
+//! Texts to records.
 
-use std::io::Read;
+use std::ops::Range;
 
-use csv_core::ReadRecordResult;
+use super::dialect::{Dialect, Marks, closing};
 
-use super::spaces::LeadingSpaces;
-use crate::source::location::Location;
-use crate::{Error, Result};
-
-/// Bytes of the longest field that is read.
-const FIELD_BYTES_MAX: usize = 16 << 20;
-/// Fields of the longest record that is read.
-const FIELDS_MAX: usize = 1 << 20;
-/// Bytes that are read at a time.
-const BUFFER_BYTES: usize = 256 << 10;
-
-/// How fields are separated.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Dialect {
-    pub delimiter: u8,
-    pub quotes: bool,
-    pub trim: bool,
-}
-
-/// One row of fields, borrowed from the reader.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Record<'a> {
-    /// The line on which it starts, from 1.
-    pub line: u64,
-    bytes: &'a [u8],
-    ends: &'a [usize],
-}
-
-impl<'a> Record<'a> {
-    /// Number of fields.
-    pub(super) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// The bytes of field `i`, without its quotes.
-    pub(super) fn field(&self, i: usize) -> &'a [u8] {
-        let start = if i == 0 { 0 } else { self.ends[i - 1] };
-        &self.bytes[start..self.ends[i]]
-    }
-
-    /// Whether it is a single field of white space, as a line of blanks is.
-    pub(super) fn is_blank(&self) -> bool {
-        self.len() == 1 && self.bytes.trim_ascii().is_empty()
-    }
-
-    /// Whether one of its fields holds a line end.
-    pub(super) fn spans_lines(&self) -> bool {
-        self.bytes.contains(&b'\n')
-    }
-}
-
-/// The records of a file. Lines without any byte are passed over.
+/// The records of a text and their fields, some at a time, without copying.
 #[derive(Debug)]
-pub(super) struct Records<R> {
-    input: R,
-    path: Location,
-    core: csv_core::Reader,
-    spaces: Option<LeadingSpaces>,
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    at_end: bool,
-    /// Line ends that were passed over between records, which `core` did not see.
-    passed_lines: u64,
-    record_line: u64,
-    /// The fields of the last record, one after the other, in the first `length` bytes.
-    bytes: Vec<u8>,
-    length: usize,
-    /// Where they end, in the first `fields` entries.
-    ends: Vec<usize>,
-    fields: usize,
+pub(super) struct Records<'a> {
+    text: &'a [u8],
+    dialect: Dialect,
+    /// Fields of a record.
+    width: usize,
+    /// Where the next record starts.
+    next: usize,
+    /// For each record found, where its fields start, and the place behind the end of the last; a field ends before the byte
+    /// in front of the next start. Behind them stands the start of a record that is not whole yet.
+    starts: Vec<u32>,
+    /// How many of `starts` belong to whole records.
+    whole: usize,
+    misfits: Vec<Misfit>,
 }
 
-impl<R: Read> Records<R> {
-    /// Reads records from `input`; `path` is for messages.
-    pub(super) fn new(input: R, path: &Location, dialect: Dialect) -> Self {
-        let core = csv_core::ReaderBuilder::new().delimiter(dialect.delimiter).quoting(dialect.quotes).build();
-        let spaces = (dialect.trim && dialect.quotes).then(|| LeadingSpaces::new(dialect.delimiter));
-        Self {
-            input,
-            path: path.clone(),
-            core,
-            spaces,
-            buffer: vec![0; BUFFER_BYTES],
-            start: 0,
-            end: 0,
-            at_end: false,
-            passed_lines: 0,
-            record_line: 0,
-            bytes: vec![0; 4 << 10],
-            length: 0,
-            ends: vec![0; 64],
-            fields: 0,
+/// A record with more or fewer fields than there are columns.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Misfit {
+    /// Its bytes in the text.
+    pub place: Range<usize>,
+    /// Its fields.
+    pub fields: usize,
+}
+
+impl<'a> Records<'a> {
+    /// The records of `text` that have `width` fields, at least 1.
+    pub(super) fn new(text: &'a [u8], dialect: Dialect, width: usize) -> Self {
+        Self { text, dialect, width, next: 0, starts: Vec::new(), whole: 0, misfits: Vec::new() }
+    }
+
+    /// Turns to the next records, at most so many, and says whether there is anything in the rest of the text.
+    pub(super) fn advance(&mut self, most: usize) -> bool {
+        self.starts.clear();
+        self.misfits.clear();
+        self.whole = 0;
+        self.starts.push(self.next as u32);
+        let more = self.next < self.text.len();
+        self.find(most);
+        more
+    }
+
+    /// How many were found.
+    pub(super) fn rows(&self) -> usize {
+        self.whole / (self.width + 1)
+    }
+
+    /// Records among them that have another number of fields. Lines of nothing but white space are none.
+    pub(super) fn misfits(&self) -> &[Misfit] {
+        &self.misfits
+    }
+
+    /// The byte at which a record starts.
+    pub(super) fn place(&self, row: usize) -> usize {
+        self.starts[row * (self.width + 1)] as usize
+    }
+
+    /// Calls `f` with the number of each record found and its field `i`.
+    #[inline]
+    pub(super) fn each(&self, i: usize, mut f: impl FnMut(usize, &[u8])) {
+        let mut scratch = Vec::new();
+        for (row, starts) in self.starts[..self.whole].chunks_exact(self.width + 1).enumerate() {
+            let field = &self.text[starts[i] as usize..starts[i + 1] as usize - 1];
+            f(row, self.dialect.unquoted(field, &mut scratch));
         }
     }
 
-    /// Reads the next record, and says whether there was one.
-    pub(super) fn advance(&mut self) -> Result<bool> {
-        self.pass_line_ends()?;
-        if self.start == self.end {
-            return Ok(false);
-        }
-        self.record_line = self.line();
-        (self.length, self.fields) = self.read_record()?;
-        Ok(true)
-    }
-
-    /// The record that was read last.
-    pub(super) fn record(&self) -> Record<'_> {
-        Record { line: self.record_line, bytes: &self.bytes[..self.length], ends: &self.ends[..self.fields] }
-    }
-
-    fn line(&self) -> u64 {
-        self.core.line() + self.passed_lines
-    }
-
-    /// Passes over line ends, and so over empty lines and the `\n` of a `\r\n`, to the first byte of a record.
-    fn pass_line_ends(&mut self) -> Result<()> {
-        loop {
-            while self.start < self.end {
-                match self.buffer[self.start] {
-                    b'\n' => self.passed_lines += 1,
-                    b'\r' => {}
-                    _ => return Ok(()),
+    fn find(&mut self, most: usize) {
+        let (text, marks) = (self.text, self.dialect.field_marks());
+        let mut at = self.next;
+        'blocks: while at < text.len() {
+            let (block, mut bits) = (at, marks.bits(text, at));
+            while bits != 0 {
+                let place = block + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                let byte = text[place];
+                if byte == self.dialect.delimiter {
+                    self.starts.push(place as u32 + 1);
+                } else if byte != b'"' {
+                    self.end(place);
+                    if self.rows() == most {
+                        return;
+                    }
+                } else if self.dialect.opens(text, self.next, place) {
+                    // Who cut the text has seen that quotes are closed.
+                    at = closing(text, place).map_or(text.len(), |close| close + 1);
+                    continue 'blocks;
                 }
-                self.start += 1;
             }
-            if self.at_end {
-                return Ok(());
-            }
-            self.fill()?;
+            at = block + Marks::BLOCK;
+        }
+        if self.next < text.len() {
+            self.end(text.len());
         }
     }
 
-    /// Reads the next piece of the file once the last one is used up.
-    fn fill(&mut self) -> Result<()> {
-        let read = loop {
-            match self.input.read(&mut self.buffer) {
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                read => break read.map_err(Error::io("read", &self.path))?,
-            }
-        };
-        self.at_end = read == 0;
-        self.start = 0;
-        self.end = match &mut self.spaces {
-            Some(spaces) => spaces.remove(&mut self.buffer[..read]),
-            None => read,
-        };
-        Ok(())
-    }
-
-    /// Reads one record into `bytes` and `ends`, and gives the lengths of the two.
-    fn read_record(&mut self) -> Result<(usize, usize)> {
-        let (mut length, mut fields) = (0, 0);
-        loop {
-            while self.start == self.end && !self.at_end {
-                self.fill()?;
-            }
-            // The end of the file ends a record as a line end does, unless a quote is open: there it would be text.
-            let closing = self.start == self.end;
-            let input = if closing { &b"\n"[..] } else { &self.buffer[self.start..self.end] };
-            let (result, read, written, ended) =
-                self.core.read_record(input, &mut self.bytes[length..], &mut self.ends[fields..]);
-            if !closing {
-                self.start += read;
-            }
-            length += written;
-            fields += ended;
-            match result {
-                ReadRecordResult::Record => return Ok((length, fields)),
-                ReadRecordResult::InputEmpty if closing => {
-                    return Err(Error::OpenQuote { path: self.path.clone(), line: self.record_line });
-                }
-                ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::OutputFull => self.widen_bytes(length, fields)?,
-                ReadRecordResult::OutputEndsFull => self.widen_ends()?,
-                ReadRecordResult::End => return Ok((length, fields)),
-            }
+    /// Ends a record at `place`, unless it has no byte, and begins the next one behind it.
+    fn end(&mut self, place: usize) {
+        let record = self.next..place;
+        self.next = place + 1;
+        let fields = self.starts.len() - self.whole;
+        if fields == self.width && !record.is_empty() {
+            self.starts.push(self.next as u32);
+            self.whole = self.starts.len();
+        } else if !(fields == 1 && self.text[record.clone()].trim_ascii().is_empty()) {
+            self.misfits.push(Misfit { place: record, fields });
         }
+        self.starts.truncate(self.whole);
+        self.starts.push(self.next as u32);
     }
+}
 
-    fn widen_bytes(&mut self, length: usize, fields: usize) -> Result<()> {
-        let field_start = if fields == 0 { 0 } else { self.ends[fields - 1] };
-        if length - field_start > FIELD_BYTES_MAX {
-            return Err(self.too_long(format!("a field of more than {} MiB", FIELD_BYTES_MAX >> 20)));
-        }
-        self.bytes.resize(2 * self.bytes.len(), 0);
-        Ok(())
+/// The fields of the first record of a text, whatever their number.
+pub(super) fn first_fields(text: &[u8], dialect: Dialect) -> Vec<Vec<u8>> {
+    let mut records = Records::new(text, dialect, 1);
+    records.advance(1);
+    if let [Misfit { fields, .. }, ..] = *records.misfits() {
+        records = Records::new(text, dialect, fields);
+        records.advance(1);
     }
-
-    fn widen_ends(&mut self) -> Result<()> {
-        if self.ends.len() >= FIELDS_MAX {
-            return Err(self.too_long(format!("more than {FIELDS_MAX} fields")));
-        }
-        self.ends.resize(2 * self.ends.len(), 0);
-        Ok(())
-    }
-
-    fn too_long(&self, what: String) -> Error {
-        Error::TooLong { path: self.path.clone(), line: self.record_line, what }
-    }
+    let mut fields = Vec::new();
+    (0..records.width).for_each(|i| records.each(i, |_, field| fields.push(field.to_vec())));
+    fields
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::io::Read;
+
     use proptest::prelude::*;
+
+    use super::*;
+    use crate::source::csv::cutter::{Cutter, line_ends};
+    use crate::{Error, Result};
 
     const COMMAS: Dialect = Dialect { delimiter: b',', quotes: true, trim: false };
 
@@ -226,25 +154,53 @@ mod tests {
         }
     }
 
-    fn read(text: &[u8], piece: usize, dialect: Dialect) -> Result<Vec<(u64, Vec<String>)>> {
-        let mut records = Records::new(Trickle(text, piece), &"t.csv".into(), dialect);
-        let mut all = Vec::new();
-        while records.advance()? {
-            let record = records.record();
-            let fields = (0..record.len()).map(|i| String::from_utf8_lossy(record.field(i)).into_owned()).collect();
-            all.push((record.line, fields));
+    /// The records of a text, each with its line, read in texts of `most` records and found `most` at a time.
+    fn read(text: &[u8], most: usize, dialect: Dialect) -> Result<Vec<(u64, Vec<String>)>> {
+        let mut cutter = Cutter::new(Trickle(text, most), &"t.csv".into(), dialect);
+        let (mut all, mut records) = (Vec::new(), 0);
+        while let Some(cut) = cutter.next(most)? {
+            assert!(cut.records <= most);
+            records += cut.records;
+            all.extend(
+                fields(&cut.bytes, most, dialect)
+                    .into_iter()
+                    .map(|(place, fields)| (cut.line + line_ends(&cut.bytes[..place]), fields)),
+            );
         }
+        assert_eq!(records, all.len());
         Ok(all)
+    }
+
+    /// The records of any number of fields, each with its place.
+    fn fields(text: &[u8], most: usize, dialect: Dialect) -> Vec<(usize, Vec<String>)> {
+        let mut widths = Vec::from([1]);
+        let mut all = Vec::new();
+        while let Some(width) = widths.pop() {
+            let mut records = Records::new(text, dialect, width);
+            while records.advance(most) {
+                let mut rows: Vec<_> = (0..records.rows()).map(|row| (records.place(row), Vec::new())).collect();
+                let mut add = |row: usize, field: &[u8]| rows[row].1.push(String::from_utf8_lossy(field).into_owned());
+                (0..width).for_each(|i| records.each(i, &mut add));
+                all.extend(rows);
+                if width == 1 {
+                    widths.extend(records.misfits().iter().map(|misfit| misfit.fields));
+                }
+            }
+            widths.sort_unstable();
+            widths.dedup();
+        }
+        all.sort_unstable();
+        all
     }
 
     #[track_caller]
     fn check(text: &str, dialect: Dialect, expected: &[(u64, &[&str])]) {
-        for piece in [1, 2, 7, 1000] {
-            let found = read(text.as_bytes(), piece, dialect).unwrap();
+        for most in [1, 2, 7, 1000] {
+            let found = read(text.as_bytes(), most, dialect).unwrap();
             let found: Vec<_> =
                 found.iter().map(|(n, fields)| (*n, fields.iter().map(String::as_str).collect())).collect();
             let expected: Vec<(u64, Vec<&str>)> = expected.iter().map(|(n, fields)| (*n, fields.to_vec())).collect();
-            assert_eq!(found, expected, "pieces of {piece}");
+            assert_eq!(found, expected, "{most} at a time");
         }
     }
 
@@ -280,27 +236,37 @@ mod tests {
     #[test]
     fn quotes_can_be_text() {
         check("\"a\tb\"\n", Dialect { delimiter: b'\t', quotes: false, trim: false }, &[(1, &["\"a", "b\""])]);
+        check("5\" pipe,\"a\"\nb,6\"\n", COMMAS, &[(1, &["5\" pipe", "a"]), (2, &["b", "6\""])]);
     }
 
     #[test]
     fn trimming_sees_quotes_after_blanks() {
-        check("a, \"b, c\"\n   \n d", Dialect { trim: true, ..COMMAS }, &[(1, &["a", "b, c"]), (3, &["d"])]);
+        check("a, \"b, c\"\n \t\"d\ne\"", Dialect { trim: true, ..COMMAS }, &[(1, &["a", "b, c"]), (2, &["d\ne"])]);
+        check("a, \"b\n c\"", COMMAS, &[(1, &["a", " \"b"]), (2, &[" c\""])]);
+    }
+
+    #[test]
+    fn records_of_another_width_are_told() {
+        let mut records = Records::new(b"a,b\n1\n   \n2,3,4\nc,d", COMMAS, 2);
+        assert!(records.advance(10));
+        let misfit = |place, fields| Misfit { place, fields };
+        assert_eq!(records.misfits(), [misfit(4..5, 1), misfit(10..15, 3)]);
+        assert_eq!((records.rows(), records.place(1)), (2, 16));
+        assert!(!records.advance(10) && records.misfits().is_empty());
     }
 
     #[test]
     fn an_open_quote_is_an_error_at_its_row() {
-        for piece in [1, 1000] {
-            let error = read(b"a,b\n1,\"2\n3,4\n", piece, COMMAS).unwrap_err();
-            assert!(matches!(error, Error::OpenQuote { line: 2, .. }), "{error}");
+        for most in [1, 1000] {
+            let error = read(b"a,b\n\n1,\"2\n3,4\n", most, COMMAS).unwrap_err();
+            assert!(matches!(error, Error::OpenQuote { line: 3, .. }), "{error}");
         }
     }
 
     #[test]
-    fn an_endless_field_is_an_error() {
-        let error = read(&vec![b'x'; FIELD_BYTES_MAX * 2 + 10], usize::MAX, COMMAS).unwrap_err();
-        assert!(error.to_string().starts_with("line 1 of `t.csv` has a field of more than 16 MiB"), "{error}");
-        let error = read(&vec![b','; FIELDS_MAX + 10], usize::MAX, COMMAS).unwrap_err();
-        assert!(error.to_string().contains("more than 1048576 fields"), "{error}");
+    fn an_endless_row_is_an_error() {
+        let error = read(&vec![b'x'; 40 << 20], usize::MAX, COMMAS).unwrap_err();
+        assert!(error.to_string().starts_with("line 1 of `t.csv` has a row of more than 16 MiB"), "{error}");
     }
 
     /// Writes each field in quotes, or plain where that is the same.
@@ -315,19 +281,45 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(
-            rows in prop::collection::vec(prop::collection::vec("[a ,\"\r\n\té]{0,6}", 1..5), 0..8),
+            rows in prop::collection::vec(prop::collection::vec("[a ,\"\r\n\té]{0,6}|[a-z]{60,70}", 1..5), 0..8),
             crlf: bool,
             always_quote: bool,
-            piece in 1usize..40,
+            most in 1usize..40,
         ) {
             let text = written(&rows, if crlf { "\r\n" } else { "\n" }, always_quote);
-            let found = read(text.as_bytes(), piece, COMMAS).unwrap();
+            let found = read(text.as_bytes(), most, COMMAS).unwrap();
             prop_assert_eq!(found.iter().map(|(_, fields)| fields.clone()).collect::<Vec<_>>(), rows.clone());
             let mut line = 1;
             for ((found, _), row) in found.iter().zip(&rows) {
                 prop_assert_eq!(*found, line);
                 line += 1 + row.iter().map(|field| field.matches('\n').count() as u64).sum::<u64>();
             }
+        }
+
+        #[test]
+        fn anything_is_read_as_csv_core_reads_it(
+            text in prop::collection::vec(prop::sample::select(b"ab ,\"\"\n\r".to_vec()), 0..200),
+            most in 1usize..40,
+        ) {
+            let Ok(found) = read(&text, most, COMMAS) else { return Ok(()) };
+            let found: Vec<_> = found.into_iter().map(|(_, fields)| fields).collect();
+            // It ends a record at a line end only.
+            prop_assert_eq!(found, by_csv_core(&[&text[..], b"\n"].concat()));
+        }
+    }
+
+    /// The records that another reader finds.
+    fn by_csv_core(mut text: &[u8]) -> Vec<Vec<String>> {
+        let mut reader = csv_core::Reader::new();
+        let (mut bytes, mut ends, mut all) = ([0; 1000], [0; 1000], Vec::new());
+        loop {
+            let (result, read, _, n) = reader.read_record(text, &mut bytes, &mut ends);
+            if result != csv_core::ReadRecordResult::Record {
+                return all;
+            }
+            text = &text[read..];
+            let start = |i: usize| if i == 0 { 0 } else { ends[i - 1] };
+            all.push((0..n).map(|i| String::from_utf8_lossy(&bytes[start(i)..ends[i]]).into_owned()).collect());
         }
     }
 }

@@ -7,6 +7,8 @@ use url::Url;
 
 use super::super::config::config;
 use super::compression::Compression;
+#[cfg(feature = "cluster")]
+use crate::Error;
 use crate::Result;
 
 /// Where a file lies.
@@ -51,6 +53,22 @@ impl Location {
         match self {
             Location::Local(path) => Some(path),
             Location::Remote(_) => None,
+        }
+    }
+
+    /// A text that means the same for another process; see [`Location::parse`].
+    #[cfg(feature = "cluster")]
+    pub(in crate::source) fn to_text(&self) -> Result<String> {
+        match self {
+            Location::Local(path) => {
+                let absolute = std::path::absolute(path).map_err(Error::io("find", path))?;
+                let text = absolute.to_str().map(str::to_owned);
+                text.ok_or_else(|| Error::Config {
+                    setting: "path",
+                    problem: format!("`{self}` is not text in UTF-8; rename it"),
+                })
+            }
+            Location::Remote(url) => Ok(url.whole()),
         }
     }
 

@@ -24,10 +24,10 @@ pub(in crate::source) struct S3 {
 }
 
 impl S3 {
-    /// A server with one bucket `b` that holds these objects.
+    /// A server with one bucket `box` that holds these objects.
     pub(in crate::source) fn with(objects: &[(&str, &[u8])]) -> S3 {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("b")).unwrap();
+        std::fs::create_dir(folder.path().join("box")).unwrap();
         let mut builder = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
         builder.set_auth(SimpleAuth::from_single("user", "secret"));
         let service = builder.build();
@@ -48,7 +48,7 @@ impl S3 {
 
     /// Adds or replaces an object.
     pub(in crate::source) fn put(&self, key: &str, bytes: &[u8]) {
-        let path = self.folder.path().join("b").join(key);
+        let path = self.folder.path().join("box").join(key);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
@@ -116,7 +116,7 @@ fn relay(mut client: TcpStream, port: u16, fault: Fault, left: &AtomicUsize) -> 
     let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
     thread::spawn(move || drop(std::io::copy(&mut from, &mut to)));
     match (is_faulty, fault) {
-        (true, Fault::Cut(bytes)) => drop(std::io::copy(&mut server.by_ref().take(bytes as u64), &mut client)),
+        (true, Fault::Cut(bytes)) => drop(std::io::copy(&mut (&server).take(bytes as u64), &mut client)),
         _ => drop(std::io::copy(&mut server, &mut client)),
     }
     server.shutdown(Shutdown::Both)?;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::future::Future;
+use std::str::FromStr;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
@@ -154,30 +155,15 @@ impl Stores {
         Ok(match url.scheme() {
             Scheme::S3 => {
                 let builder = AmazonS3Builder::new().with_url(name).with_retry(retry);
-                let set = |builder: AmazonS3Builder, key, value: String| builder.with_config(key, value);
-                Arc::new(
-                    self.settings("AWS_")
-                        .fold(builder, |builder, (key, value)| configured(builder, key, value, set))
-                        .build()?,
-                )
+                Arc::new(self.configure("AWS_", builder, AmazonS3Builder::with_config).build()?)
             }
             Scheme::Gcs => {
                 let builder = GoogleCloudStorageBuilder::new().with_url(name).with_retry(retry);
-                let set = |builder: GoogleCloudStorageBuilder, key, value: String| builder.with_config(key, value);
-                Arc::new(
-                    self.settings("GOOGLE_")
-                        .fold(builder, |builder, (key, value)| configured(builder, key, value, set))
-                        .build()?,
-                )
+                Arc::new(self.configure("GOOGLE_", builder, GoogleCloudStorageBuilder::with_config).build()?)
             }
             Scheme::Azure => {
                 let builder = MicrosoftAzureBuilder::new().with_url(name).with_retry(retry);
-                let set = |builder: MicrosoftAzureBuilder, key, value: String| builder.with_config(key, value);
-                Arc::new(
-                    self.settings("AZURE_")
-                        .fold(builder, |builder, (key, value)| configured(builder, key, value, set))
-                        .build()?,
-                )
+                Arc::new(self.configure("AZURE_", builder, MicrosoftAzureBuilder::with_config).build()?)
             }
             Scheme::Http => {
                 // A body of any size comes by one request, so the time that a request may take has no limit; the reader
@@ -188,10 +174,13 @@ impl Stores {
         })
     }
 
-    /// The settings whose names start so, in lower case.
-    fn settings(&self, prefix: &'static str) -> impl Iterator<Item = (String, &String)> {
-        let settings = self.0.settings.iter().filter(move |(name, _)| name.starts_with(prefix));
-        settings.map(|(name, value)| (name.to_ascii_lowercase(), value))
+    /// A builder with the settings that it knows: the environment also has variables for other programs.
+    fn configure<B, K: FromStr>(&self, prefix: &str, builder: B, set: impl Fn(B, K, String) -> B) -> B {
+        let settings = self.0.settings.iter().filter(|(name, _)| name.starts_with(prefix));
+        settings.fold(builder, |builder, (name, value)| match name.to_ascii_lowercase().parse() {
+            Ok(key) => set(builder, key, value.clone()),
+            Err(_) => builder,
+        })
     }
 
     fn handle(&self) -> Result<Handle> {
@@ -231,14 +220,6 @@ impl<T> Pending<T> {
     /// Waits for it.
     pub(in crate::source) fn wait(self) -> Result<T> {
         self.0.recv().map_err(|_| internal("a request to a store broke off"))
-    }
-}
-
-/// A builder with a setting if it knows it: the environment also has variables for other programs.
-fn configured<B, K: std::str::FromStr>(builder: B, key: String, value: &str, set: impl Fn(B, K, String) -> B) -> B {
-    match key.parse() {
-        Ok(key) => set(builder, key, value.to_owned()),
-        Err(_) => builder,
     }
 }
 

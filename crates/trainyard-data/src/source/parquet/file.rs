@@ -10,7 +10,7 @@ use datafusion::parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use datafusion::parquet::errors::ParquetError;
-use datafusion::parquet::file::metadata::ColumnChunkMetaData;
+use datafusion::parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 
 use super::chunks::Chunks;
 use crate::error::{Error, Result};
@@ -23,6 +23,14 @@ use crate::source::plan::BATCH_ROWS;
 pub(in crate::source) fn columns(files: &Files, location: &Location, needed: &[&str]) -> Result<Vec<RawColumn>> {
     let file = ParquetFile::open(&files.stores, location)?;
     raw_columns(file.metadata.schema(), needed, location)
+}
+
+/// The bytes of each row group of a file.
+pub(in crate::source) fn group_bytes(files: &Files, location: &Location) -> Result<Vec<u64>> {
+    let metadata = ParquetFile::open(&files.stores, location)?.metadata;
+    // Only damage makes a size negative, and is told when the rows are read.
+    let bytes = |group: &RowGroupMetaData| u64::try_from(group.compressed_size()).unwrap_or(0);
+    Ok(metadata.metadata().row_groups().iter().map(bytes).collect())
 }
 
 /// A file whose metadata has been read and found possible.
@@ -60,6 +68,12 @@ impl ParquetFile {
     /// How many row groups it has.
     pub(super) fn groups(&self) -> usize {
         self.metadata.metadata().num_row_groups()
+    }
+
+    /// How many rows stand before a row group.
+    pub(super) fn rows_before(&self, group: usize) -> u64 {
+        let groups = self.metadata.metadata().row_groups().iter().take(group);
+        groups.map(|group| u64::try_from(group.num_rows()).unwrap_or(0)).sum()
     }
 
     /// Starts to read columns of a row group; they come in the order of `columns`.

@@ -13,5 +13,5 @@ mod chunks;
 mod file;
 mod scan;
 
-pub(super) use file::columns;
+pub(super) use file::{columns, group_bytes};
 pub(super) use scan::scan;

@@ -2,17 +2,15 @@
 
 use std::sync::atomic::AtomicU64;
 
-use arrow::record_batch::RecordBatch;
-
 use super::file::ParquetFile;
 use crate::Result;
-use crate::background::Sink;
 use crate::source::batches::Batches;
 use crate::source::location::Location;
+use crate::source::piece::PieceSink;
 use crate::source::plan::Plan;
 
 /// Sends the rows of all files, in order, to `sink`, until it wants no more.
-pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &Sink<Result<RecordBatch>>) -> Result<()> {
+pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &PieceSink) -> Result<()> {
     let mut batches = Batches::new(plan, skipped, sink);
     for location in &plan.files.locations {
         if !scan_file(plan, location, &mut batches)? {
@@ -25,9 +23,10 @@ pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &Sink<Resu
 /// Sends the rows of one file, and says whether more are wanted.
 fn scan_file(plan: &Plan, location: &Location, batches: &mut Batches) -> Result<bool> {
     let file = ParquetFile::open(&plan.files.stores, location)?;
-    let start = |group| (group < file.groups()).then(|| file.group(group, plan.schema.names())).transpose();
-    let (mut rows, mut next) = (0, start(0)?);
-    for group in 1..=file.groups() {
+    let groups = plan.groups.clone().unwrap_or(0..file.groups());
+    let start = |group| (group < groups.end).then(|| file.group(group, plan.schema.names())).transpose();
+    let (mut rows, mut next) = (file.rows_before(groups.start), start(groups.start)?);
+    for group in groups.start + 1..=groups.end {
         // What a store must send of the next row group comes while this one is decoded.
         let (this, ahead) = (next.take(), start(group)?);
         next = ahead;
@@ -48,12 +47,16 @@ mod tests {
 
     use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, ListArray, StringArray};
     use arrow::datatypes::{Float32Type, Int32Type};
+    use bytes::Bytes;
     use datafusion::parquet::arrow::ArrowWriter;
     use datafusion::parquet::file::properties::WriterProperties;
+    use datafusion::parquet::file::reader::{FileReader, SerializedFileReader};
 
     use std::path::Path;
 
     use trainyard_features::ColumnType;
+
+    use arrow::record_batch::RecordBatch;
 
     use super::*;
     use crate::source::location::Stores;
@@ -62,7 +65,7 @@ mod tests {
     use crate::source::{OnError, Source, SourceConfig};
     use crate::testing::rows;
 
-    fn write(path: &Location, columns: Vec<(&str, ArrayRef)>) {
+    fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
         let batch = RecordBatch::try_from_iter(columns).unwrap();
         let small_groups = WriterProperties::builder().set_max_row_group_row_count(Some(1000)).build();
         let file = std::fs::File::create(path).unwrap();
@@ -79,7 +82,7 @@ mod tests {
         ]
     }
 
-    fn config(path: &Location) -> SourceConfig {
+    fn config(path: &Path) -> SourceConfig {
         SourceConfig { path: path.into(), missing: vec!["?".into()], ..SourceConfig::default() }
     }
 
@@ -192,8 +195,9 @@ mod tests {
     #[test]
     fn a_row_group_that_is_damaged_is_named() {
         let error = error_of(|bytes| {
-            let third = bytes.len() * 5 / 10;
-            bytes[third..third + 2000].fill(0xff);
+            let file = SerializedFileReader::new(Bytes::from(bytes.clone())).unwrap();
+            let (start, _) = file.metadata().row_group(2).column(0).byte_range();
+            bytes[start as usize..start as usize + 40].fill(0xff);
         });
         assert!(error.starts_with("cannot read row group 3 of `") && error.contains("t.parquet"), "{error}");
     }
@@ -233,7 +237,7 @@ mod tests {
     #[test]
     fn an_object_gives_the_rows_that_a_file_gives() {
         let server = S3::with(&[]);
-        let path = server.folder.path().join("b/t.parquet");
+        let path = server.folder.path().join("box/t.parquet");
         let batch = RecordBatch::try_from_iter(large()).unwrap();
         let groups =
             WriterProperties::builder().set_max_row_group_row_count(Some(900_000)).set_dictionary_enabled(false);
@@ -243,14 +247,15 @@ mod tests {
         writer.close().unwrap();
         let read = |path: &str, stores: Stores| {
             let config = SourceConfig { path: path.into(), ..SourceConfig::default() };
-            let source = Source::open_in(stores, &config, &[("other", None), ("zero", None), ("noise", None)]).unwrap();
+            let needed = [("other", None), ("zero", None), ("noise", None)];
+            let source = Source::open_in(stores, &[config], &needed).unwrap();
             let batches: Vec<_> = source.scan().unwrap().map(Result::unwrap).collect();
             arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap()
         };
         let local = read(&path.to_string_lossy(), server.stores());
         assert_eq!((local.column(0), local.column(2)), (batch.column(2), batch.column(0)));
-        assert_eq!(read("s3://b/*.parquet", server.stores()), local);
+        assert_eq!(read("s3://box/*.parquet", server.stores()), local);
         let line = line_to(server.port, Fault::Cut(3 << 20), 3);
-        assert_eq!(read("s3://b/t.parquet", stores(line, "secret")), local);
+        assert_eq!(read("s3://box/t.parquet", stores(line, "secret")), local);
     }
 }

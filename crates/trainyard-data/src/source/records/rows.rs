@@ -11,18 +11,18 @@ use trainyard_features::{ColumnType, Field};
 
 use super::column::Column;
 use super::{Cell, RecordFile, Visitor, bad_record, open};
-use crate::background::Sink;
 use crate::error::{Error, Result, in_words, shortened};
 use crate::source::config::OnError;
 use crate::source::csv::Rules;
 use crate::source::location::Location;
+use crate::source::piece::PieceSink;
 use crate::source::plan::{BATCH_ROWS, Plan};
 
 /// Bytes of text after which a batch is handed over before it is full, so that long texts do not fill the memory.
 const BATCH_TEXT_BYTES: usize = 32 << 20;
 
 /// Sends the rows of all files, in order, to `sink`, until it wants no more.
-pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &Sink<Result<RecordBatch>>) -> Result<()> {
+pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &PieceSink) -> Result<()> {
     let mut rows = Rows::new(plan);
     for location in &plan.files.locations {
         let mut file = open(&plan.files, location)?;
@@ -41,7 +41,7 @@ pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &Sink<Resu
 }
 
 /// Hands over a batch unless all its rows were skipped, and says whether more are wanted.
-fn send(batch: RecordBatch, sink: &Sink<Result<RecordBatch>>) -> bool {
+fn send(batch: RecordBatch, sink: &PieceSink) -> bool {
     batch.num_rows() == 0 || sink.send(Ok(batch))
 }
 
