@@ -59,7 +59,7 @@ pub(crate) fn gather<T: Gather>(
         merge(states.collect::<Result<Vec<_>>>()?)
     })?;
     let scan = scan.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if seen == 0 { Err(source.no_rows(&scan)) } else { Ok(Gathered { state, skipped: scan.skipped() }) }
+    if seen == 0 { Err(source.no_rows(scan.skipped())) } else { Ok(Gathered { state, skipped: scan.skipped() }) }
 }
 
 /// What one thread does. Its error ends the scan, and with it the other threads.

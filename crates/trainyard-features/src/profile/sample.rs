@@ -1,7 +1,7 @@
 //! How often each value occurs, all of a limited number of values or a sample of them.
 
 use crate::column::{Column, texts};
-use crate::hash::{Map, Token, farm_fingerprint64, fingerprint_cat64};
+use crate::hash::{Map, farm_fingerprint64, fingerprint_cat64};
 use arrow::array::Array;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Sample {
     kind: ValueKind,
     numbers: Map<u64, u64>,
-    texts: Map<Token, u64>,
+    texts: Map<Box<str>, u64>,
     limits: Limits,
     bytes: usize,
     level: u32,
@@ -29,6 +29,9 @@ struct Limits {
 
 /// Memory that a value takes besides its text: a slot of a map that is half full, and the allocation.
 const VALUE_BYTES: usize = 64;
+
+/// Memory for each value that may be kept, on average: long texts are kept for fewer values.
+const BYTES: usize = 256;
 
 /// What the 64 bits of a counted number mean.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -72,7 +75,7 @@ impl From<Stored> for Sample {
 impl Sample {
     /// Sample every value up to `limit` distinct ones, beyond that a sample of them.
     pub fn new(limit: usize) -> Self {
-        Self::within(Limits { values: limit, bytes: usize::MAX })
+        Self::within(Limits { values: limit, bytes: limit.saturating_mul(BYTES) })
     }
 
     fn within(limits: Limits) -> Self {
@@ -139,7 +142,7 @@ impl Sample {
         let numbers = self.numbers.iter().filter(|(number, _)| keeps(level, number_hash(**number)));
         let numbers = numbers.filter(|(number, _)| other.numbers.contains_key(number)).map(|(_, count)| count);
         let texts = self.texts.iter().filter(|(text, _)| keeps(level, farm_fingerprint64(text.as_bytes())));
-        let texts = texts.filter(|(text, _)| other.texts.contains_key(text.as_bytes())).map(|(_, count)| count);
+        let texts = texts.filter(|(text, _)| other.texts.contains_key(&**text)).map(|(_, count)| count);
         (numbers.sum::<u64>() + texts.sum::<u64>()) << level.min(32)
     }
 
@@ -212,7 +215,7 @@ impl Sample {
             return;
         }
         // A text is copied only when it is new.
-        match self.texts.get_mut(text.as_bytes()) {
+        match self.texts.get_mut(text) {
             Some(total) => *total += count,
             None => {
                 self.texts.insert(text.into(), count);
