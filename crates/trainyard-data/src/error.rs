@@ -264,6 +264,16 @@ pub enum Error {
         /// The fingerprint asked for.
         expected: String,
     },
+    /// A line of a log of served features is none.
+    #[error("line {line} of `{}`: {source}", path.display())]
+    FeatureLog {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        source: trainyard_features::Error,
+    },
     /// A cluster could not do its work.
     #[error("the scheduler `{scheduler}` {problem}")]
     Cluster {

@@ -49,15 +49,19 @@ pub mod cluster;
 mod engine;
 mod error;
 mod fit;
+mod gather;
 mod loader;
 mod loan;
 mod memory;
 mod ordered;
+mod profile;
 mod shuffle;
 mod sink;
+mod skew;
 mod source;
 #[cfg(test)]
 mod testing;
+mod validation;
 mod view;
 
 pub use arrow::record_batch::RecordBatch;
@@ -67,9 +71,12 @@ pub use error::{Error, Place, Result};
 pub use fit::{FitMemory, fit, fit_within};
 pub use loader::{Loader, LoaderConfig, LoaderState, Origin, Share};
 pub use memory::{Memory, Resources};
+pub use profile::{Profiling, profile};
 pub use sink::{Sink, SinkFormat};
+pub use skew::{Skew, SkewExample, compare_served};
 pub use source::{
     Format, INPUT_WEIGHT, Location, ObjectUrl, OnError, PathSpec, Piece, RowWeight, Scan, Source, SourceConfig,
     SplitConfig,
 };
+pub use validation::{Validated, profile_against};
 pub use view::{Made, SavedView, TableConfig, View, ViewConfig};

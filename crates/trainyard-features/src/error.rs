@@ -69,6 +69,12 @@ pub enum Error {
         /// The latest version that this program reads.
         supported: u64,
     },
+    /// A saved profile, or a row of a log of served features, that is damaged or not one of ours.
+    #[error("{problem}")]
+    Saved {
+        /// What is wrong and how to fix it.
+        problem: String,
+    },
     /// A bug of ours.
     #[error("internal error: {0}; please report it")]
     Internal(String),
@@ -93,6 +99,10 @@ impl Error {
 
     pub(crate) fn exchange(problem: impl Into<String>) -> Self {
         Self::Exchange { problem: problem.into() }
+    }
+
+    pub(crate) fn saved(problem: impl Into<String>) -> Self {
+        Self::Saved { problem: problem.into() }
     }
 
     pub(crate) fn artifact(problem: impl Into<String>) -> Self {

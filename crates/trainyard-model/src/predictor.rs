@@ -20,6 +20,7 @@ pub struct Predictor {
     name: String,
     step: u64,
     metrics: BTreeMap<String, f64>,
+    keys: Vec<String>,
     features: FittedFeatures,
     binding: Binding,
     width: usize,
@@ -87,6 +88,7 @@ impl Predictor {
             name: manifest.name,
             step: manifest.step,
             metrics: manifest.metrics,
+            keys: manifest.keys,
             binding,
             width: graph.shape(predictions).row_len(),
             outputs: manifest.outputs,
@@ -120,6 +122,11 @@ impl Predictor {
         &self.features
     }
 
+    /// The columns that name a row, by the spec. They are not needed for an answer.
+    pub fn keys(&self) -> &[String] {
+        &self.keys
+    }
+
     /// The raw columns that a row needs.
     pub fn inputs(&self) -> &Schema {
         self.features.inputs()
@@ -141,10 +148,22 @@ impl Predictor {
     ///
     /// When a column is missing or a value cannot be transformed.
     pub fn predict(&self, rows: &RecordBatch) -> Result<RecordBatch> {
-        let predictions = self.predict_batch(&self.features.transform(rows)?)?;
+        Ok(self.predict_with_features(rows)?.0)
+    }
+
+    /// Answers raw rows, and gives what the model has read of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`predict`](Self::predict).
+    pub fn predict_with_features(&self, rows: &RecordBatch) -> Result<(RecordBatch, Batch)> {
+        let batch = self.features.transform(rows)?;
+        let predictions = self.predict_batch(&batch)?;
         let columns = self.outputs.iter().map(|output| output.decode(&predictions, self.width));
         let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-        Ok(RecordBatch::try_new_with_options(self.schema.clone(), columns.collect::<Result<_>>()?, &options)?)
+        let answers =
+            RecordBatch::try_new_with_options(self.schema.clone(), columns.collect::<Result<_>>()?, &options)?;
+        Ok((answers, batch))
     }
 
     /// The predictions for encoded rows, `[rows, width]`.

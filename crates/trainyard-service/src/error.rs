@@ -67,6 +67,14 @@ pub enum Error {
         /// Why it failed.
         source: io::Error,
     },
+    /// The log of served features cannot be written.
+    #[error("cannot write the feature log `{path}`: {source}")]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
     /// The server cannot start.
     #[error("cannot serve on `{address}`: {source}")]
     Serve {
@@ -122,7 +130,7 @@ impl Error {
             Self::BodyTimeout { .. } => Code::DeadlineExceeded,
             Self::Unavailable { .. } => Code::Unavailable,
             Self::Model(error) => model_code(error),
-            Self::Internal { .. } | Self::Read { .. } | Self::Serve { .. } => Code::Internal,
+            Self::Internal { .. } | Self::Read { .. } | Self::Log { .. } | Self::Serve { .. } => Code::Internal,
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::caches::Caches;
 use crate::directory::Directory;
 use crate::evaluate::{Evaluation, Evaluator, Figures, baseline, label_summary};
+use crate::hints;
 use crate::observer::{Event, Observer, Stage};
 use crate::prepared::Prepared;
 use crate::results::{Results, named};
@@ -126,6 +127,12 @@ impl Estimator {
             Some(viewed) => viewed,
             None => Splits::with_columns(&self.spec, &features.labelled_inputs())?,
         };
+        // A run that goes on has been told.
+        if !directory.cache("train").exists() {
+            let (label, threads) = (&self.spec.data.label.column, self.spec.train.lanes());
+            let notices = hints::notices(&splits.train, &splits.eval, label, threads)?;
+            notices.into_iter().for_each(|notice| observer.on(Event::Notice(notice)));
+        }
         let caches = Caches::build((directory, &self.spec.train), &features, &splits, &self.engine, observer)?;
         Ok(Encoded { view, features, caches })
     }

@@ -16,6 +16,7 @@ pub mod draft;
 mod error;
 mod estimator;
 pub mod evaluate;
+pub mod hints;
 mod observer;
 mod prepared;
 pub mod report;

@@ -48,7 +48,7 @@ fn the_examples_of_custom_models_have_fewer_than_80_lines() {
 
 #[test]
 fn links_between_files_lead_somewhere() {
-    for page in ["custom-models", "custom-models/graph", "custom-models/layers", "custom-models/estimator"] {
+    for page in ["data", "custom-models", "custom-models/graph", "custom-models/layers", "custom-models/estimator"] {
         let path = root().join(format!("docs/{page}.md"));
         let text = read(&path);
         let links = text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
@@ -56,4 +56,17 @@ fn links_between_files_lead_somewhere() {
             assert!(path.with_file_name(link).exists(), "{page} links to {link}");
         }
     }
+}
+
+#[test]
+fn the_page_on_data_lists_every_anomaly_with_its_severity() {
+    use trainyard::features::validation::AnomalyKind;
+    let text = read(&root().join("docs/data.md"));
+    let listed: Vec<&str> = text.lines().filter(|line| line.starts_with("| `")).collect();
+    for kind in AnomalyKind::ALL {
+        let row = format!("| `{}` | {} | ", kind.code(), kind.severity());
+        assert!(listed.iter().any(|line| line.starts_with(&row)), "docs/data.md lacks {row}");
+    }
+    let anomalies = listed.iter().filter(|line| line.contains("| warning |") || line.contains("| error |")).count();
+    assert_eq!(anomalies, AnomalyKind::ALL.len(), "docs/data.md lists anomalies that there are not");
 }

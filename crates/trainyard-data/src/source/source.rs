@@ -337,6 +337,15 @@ impl Source {
         Ok(format!("{:08x}-{}-{bytes}", hash.finalize(), self.files().len()))
     }
 
+    /// Bytes of all files, packed ones as they lie.
+    ///
+    /// # Errors
+    ///
+    /// When a file is not there any more.
+    pub fn total_bytes(&self) -> Result<u64> {
+        self.size()
+    }
+
     /// Bytes of all files.
     pub(super) fn size(&self) -> Result<u64> {
         let sizes = |plan: &Arc<Plan>| Ok(plan.files.stats()?.iter().map(|stat| stat.size).sum::<u64>());

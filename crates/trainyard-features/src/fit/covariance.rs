@@ -3,12 +3,13 @@
 use super::wire::{Reader, Wire, Writer};
 use crate::Result;
 use crate::op::Checked;
+use serde::{Deserialize, Serialize};
 use trainyard_graph::ExactSum;
 
 /// Sums and sums of products of the numbers of rows; rows with a missing or infinite number are left out.
 ///
 /// The sums are exact, so any order and partition of the rows gives the same bits.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Covariance {
     /// Rows seen that are complete.
     pub count: u64,

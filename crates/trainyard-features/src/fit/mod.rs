@@ -18,13 +18,14 @@ mod table;
 mod wire;
 
 pub use collector::Collector;
+pub(crate) use covariance::Covariance;
 pub use fitting::Fitting;
 pub(crate) use information::Informative;
 pub(crate) use joint::{Joint, JointNeeds};
 pub(crate) use label_means::Rows;
 pub use memory::Memory;
 pub(crate) use moments::Moments;
-pub(crate) use quantiles::Quantile;
+pub(crate) use quantiles::{Histogram, Quantile, Refinement};
 pub use round::Round;
 pub use spill::Spill;
 pub(crate) use survey::{Counting, Findings, Needs};

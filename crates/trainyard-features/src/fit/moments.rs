@@ -3,6 +3,7 @@
 use super::wire::{Reader, Wire, Writer};
 use crate::Result;
 use crate::op::Checked;
+use serde::{Deserialize, Serialize};
 use trainyard_graph::ExactSum;
 
 /// Numbers that are looked at together; their copies stay in the nearest cache.
@@ -11,13 +12,15 @@ const CHUNK: usize = 512;
 /// Count, sums and range of finite numbers; missing and infinite ones are left out.
 ///
 /// The sums are exact, so any order and partition of the rows gives the same bits.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Moments {
     /// Finite numbers seen.
     pub count: u64,
     /// Smallest; infinity when there is none.
+    #[serde(with = "bits")]
     pub min: f64,
     /// Largest; minus infinity when there is none.
+    #[serde(with = "bits")]
     pub max: f64,
     sum: ExactSum,
     squares: ExactSum,
@@ -77,6 +80,19 @@ impl Moments {
         }
         let mean = self.mean();
         (self.squares.value() / self.count as f64 - mean * mean).max(0.0).sqrt()
+    }
+}
+
+/// Numbers as their bits, as JSON knows no infinite ones.
+mod bits {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(value.to_bits())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        u64::deserialize(deserializer).map(f64::from_bits)
     }
 }
 

@@ -7,6 +7,7 @@
 use super::wire::{Reader, Wire, Writer};
 use crate::Result;
 use crate::op::Checked;
+use serde::{Deserialize, Serialize};
 
 /// A number of which a given share of all numbers is no larger.
 ///
@@ -76,10 +77,28 @@ struct Page {
 }
 
 /// First scan: numbers by the upper half of their key. Pages that no number falls into take no memory.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Vec<Bin>", into = "Vec<Bin>")]
 pub(crate) struct Histogram {
     total: u64,
     pages: Vec<Option<Box<Page>>>,
+}
+
+/// A bin that has numbers: its place, their count, and the smallest and the largest lower half.
+type Bin = (u16, u64, (u16, u16));
+
+impl From<Histogram> for Vec<Bin> {
+    fn from(histogram: Histogram) -> Self {
+        histogram.bins().collect()
+    }
+}
+
+impl From<Vec<Bin>> for Histogram {
+    fn from(bins: Vec<Bin>) -> Self {
+        let mut histogram = Self::default();
+        bins.into_iter().for_each(|(bin, count, range)| histogram.add(bin, count, range));
+        histogram
+    }
 }
 
 impl Default for Histogram {
@@ -128,6 +147,55 @@ impl Histogram {
         Some((value(place.key(low as u16)), false))
     }
 
+    /// The bins that a second scan must look into to count what is below each of these edges, ascending.
+    pub fn unresolved_edges(&self, edges: &[f32]) -> Vec<u16> {
+        let is_open = |(bin, low): &(u16, u16)| {
+            let page = self.pages[usize::from(bin >> 8)].as_ref();
+            page.is_some_and(|page| {
+                let (least, greatest) = page.ranges[usize::from(bin & 255)];
+                least < *low && *low <= greatest
+            })
+        };
+        let keys = edges.iter().map(|&edge| key(edge)).map(|key| ((key >> 16) as u16, key as u16));
+        let mut bins: Vec<u16> = keys.filter(is_open).map(|(bin, _)| bin).collect();
+        bins.sort_unstable();
+        bins.dedup();
+        bins
+    }
+
+    /// How many numbers are below an edge, and whether that is exact. Where the second scan did not look, the numbers of the
+    /// edge's bin are taken as spread evenly.
+    pub fn below(&self, refinement: Option<&Refinement>, edge: f32) -> (u64, bool) {
+        let (bin, low) = ((key(edge) >> 16) as u16, key(edge) as u16);
+        let whole: u64 = self.bins().take_while(|(other, ..)| *other < bin).map(|(_, count, _)| count).sum();
+        let Some((_, count, (least, greatest))) = self.bins().find(|(other, ..)| *other == bin) else {
+            return (whole, true);
+        };
+        if low <= least || low > greatest {
+            return (whole + if low > greatest { count } else { 0 }, true);
+        }
+        if let Some(inside) = refinement.and_then(|refinement| refinement.below(bin, low)) {
+            return (whole + inside, true);
+        }
+        let share = f64::from(low - least) / (f64::from(greatest - least) + 1.0);
+        (whole + (count as f64 * share) as u64, false)
+    }
+
+    /// The chance that a number of another histogram is larger than one of this, ties counting half: the area under the ROC
+    /// curve. Numbers of one bin, which differ by less than 0.8 %, count as ties. `None` when either has no numbers.
+    pub fn area_below(&self, other: &Self) -> Option<f64> {
+        let mut theirs = other.bins().peekable();
+        let (mut below, mut wins) = (0, 0.0);
+        for (bin, count, _) in self.bins() {
+            while let Some((_, passed, _)) = theirs.next_if(|(their_bin, ..)| *their_bin < bin) {
+                below += passed;
+            }
+            let tied = theirs.peek().filter(|(their_bin, ..)| *their_bin == bin).map_or(0, |(_, count, _)| *count);
+            wins += count as f64 * ((other.total - below - tied) as f64 + tied as f64 / 2.0);
+        }
+        (self.total > 0 && other.total > 0).then(|| wins / self.total as f64 / other.total as f64)
+    }
+
     fn add(&mut self, bin: u16, count: u64, (low, high): (u16, u16)) {
         let empty = || Box::new(Page { counts: [0; 256], ranges: [(u16::MAX, 0); 256] });
         let page = self.pages[usize::from(bin >> 8)].get_or_insert_with(empty);
@@ -138,7 +206,7 @@ impl Histogram {
         self.total += count;
     }
 
-    fn bins(&self) -> impl Iterator<Item = (u16, u64, (u16, u16))> {
+    fn bins(&self) -> impl Iterator<Item = Bin> {
         let pages = self.pages.iter().enumerate().filter_map(|(i, page)| Some((i, page.as_ref()?)));
         pages
             .flat_map(|(i, page)| (0..256).map(move |j| ((i << 8 | j) as u16, page.counts[j], page.ranges[j])))
@@ -179,11 +247,32 @@ impl Wire for Histogram {
 }
 
 /// Second scan: numbers of a few bins by the lower half of their key.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Vec<RefinedBin>", into = "Vec<RefinedBin>")]
 pub(crate) struct Refinement {
     bins: Vec<u16>,
     /// By bin, 256 pages of 256 counts.
     pages: Vec<Vec<Option<Box<[u64; 256]>>>>,
+}
+
+/// A bin, and the lower halves of its numbers with their counts.
+type RefinedBin = (u16, Vec<(u16, u64)>);
+
+impl From<Refinement> for Vec<RefinedBin> {
+    fn from(refinement: Refinement) -> Self {
+        let lows = |i: usize| refinement.lows(i).collect();
+        refinement.bins.iter().enumerate().map(|(i, &bin)| (bin, lows(i))).collect()
+    }
+}
+
+impl From<Vec<RefinedBin>> for Refinement {
+    fn from(bins: Vec<RefinedBin>) -> Self {
+        let mut refinement = Self::new(bins.iter().map(|(bin, _)| *bin).collect());
+        for (i, (_, lows)) in bins.into_iter().enumerate() {
+            lows.into_iter().for_each(|(low, count)| refinement.add(i, low, count));
+        }
+        refinement
+    }
 }
 
 impl Refinement {
@@ -196,11 +285,14 @@ impl Refinement {
     pub fn update(&mut self, values: &[f32]) {
         for key in values.iter().filter(|value| value.is_finite()).map(|&value| key(value)) {
             if let Ok(i) = self.bins.binary_search(&((key >> 16) as u16)) {
-                let low = key as u16;
-                self.pages[i][usize::from(low >> 8)].get_or_insert_with(|| Box::new([0; 256]))
-                    [usize::from(low & 255)] += 1;
+                self.add(i, key as u16, 1);
             }
         }
+    }
+
+    fn add(&mut self, i: usize, low: u16, count: u64) {
+        let page = self.pages[i][usize::from(low >> 8)].get_or_insert_with(|| Box::new([0; 256]));
+        page[usize::from(low & 255)] += count;
     }
 
     /// Adds the numbers that another has seen in the same bins.
@@ -213,35 +305,36 @@ impl Refinement {
         }
     }
 
-    /// By bin, the lower halves that occur and how often each does.
-    fn counts(&self) -> impl Iterator<Item = impl Iterator<Item = (u16, u64)>> {
-        self.pages.iter().map(|pages| {
-            let pages = pages.iter().enumerate().filter_map(|(i, page)| Some((i, page.as_ref()?)));
-            let counts =
-                pages.flat_map(|(i, page)| page.iter().enumerate().map(move |(j, &n)| ((i << 8 | j) as u16, n)));
-            counts.filter(|(_, count)| *count > 0)
-        })
-    }
-
     /// The lower half of the number at a place of a bin.
     fn select(&self, bin: u16, mut rank: u64) -> Option<u16> {
-        let pages = &self.pages[self.bins.binary_search(&bin).ok()?];
-        for (i, page) in pages.iter().enumerate().filter_map(|(i, page)| Some((i, page.as_ref()?))) {
-            for (j, &count) in page.iter().enumerate() {
-                if rank < count {
-                    return Some((i << 8 | j) as u16);
-                }
-                rank -= count;
+        for (low, count) in self.lows(self.bins.binary_search(&bin).ok()?) {
+            if rank < count {
+                return Some(low);
             }
+            rank -= count;
         }
         None
+    }
+
+    /// How many numbers of a bin have a smaller lower half; `None` when the scan did not look into the bin.
+    fn below(&self, bin: u16, low: u16) -> Option<u64> {
+        let lows = self.lows(self.bins.binary_search(&bin).ok()?);
+        Some(lows.take_while(|(other, _)| *other < low).map(|(_, count)| count).sum())
+    }
+
+    /// The lower halves that the `i`-th bin has, ascending, with their counts.
+    fn lows(&self, i: usize) -> impl Iterator<Item = (u16, u64)> {
+        let pages = self.pages[i].iter().enumerate().filter_map(|(high, page)| Some((high, page.as_ref()?)));
+        pages
+            .flat_map(|(high, page)| page.iter().enumerate().map(move |(j, &count)| ((high << 8 | j) as u16, count)))
+            .filter(|(_, count)| *count > 0)
     }
 }
 
 impl Wire for Refinement {
     fn write(&self, out: &mut Writer) -> Result<()> {
-        for counts in self.counts() {
-            let counts: Vec<(u16, u64)> = counts.collect();
+        for bin in 0..self.bins.len() {
+            let counts: Vec<(u16, u64)> = self.lows(bin).collect();
             out.number(counts.len() as u64);
             for (low, count) in counts {
                 out.bytes.extend(low.to_le_bytes());
@@ -325,6 +418,44 @@ mod tests {
     #[test]
     fn nothing_has_no_quantiles() {
         assert_eq!(Histogram::default().quantile(None, Quantile::Ratio(1, 2)), None);
+    }
+
+    #[test]
+    fn what_is_below_an_edge_is_counted() {
+        let values: Vec<f32> = (0..1000).map(|i| 100.0 + i as f32 * 0.01).collect();
+        let mut histogram = Histogram::default();
+        histogram.update(&values);
+        let mut refinement = Refinement::new(histogram.unresolved_edges(&[104.745, 0.0]));
+        refinement.update(&values);
+        assert_eq!(histogram.below(Some(&refinement), 104.745), (475, true));
+        assert_eq!(histogram.below(None, 99.0), (0, true));
+        assert_eq!(histogram.below(None, 200.0), (1000, true));
+        let (near, exact) = histogram.below(None, 104.745);
+        assert!(!exact && near.abs_diff(475) < 50, "{near}");
+    }
+
+    /// `sklearn.metrics.roc_auc_score([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])`, and one with a tie by hand.
+    #[test]
+    fn the_area_under_the_curve_counts_pairs_in_order() {
+        let area = |negative: &[f32], positive: &[f32]| {
+            let [mut low, mut high] = [Histogram::default(), Histogram::default()];
+            low.update(negative);
+            high.update(positive);
+            low.area_below(&high)
+        };
+        assert_eq!(area(&[0.1, 0.4], &[0.35, 0.8]), Some(0.75));
+        assert_eq!(area(&[1.0, 2.0], &[2.0, 3.0]), Some(0.875));
+        assert_eq!(area(&[1.0], &[]), None);
+    }
+
+    #[test]
+    fn both_scans_survive_json() {
+        let mut histogram = Histogram::default();
+        histogram.update(&[1.0, 1.001, -3.5, 1e30]);
+        let mut refinement = Refinement::new(histogram.unresolved(&[Quantile::Ratio(1, 2)]));
+        refinement.update(&[1.0, 1.001, 1.001]);
+        let json = serde_json::to_string(&(&histogram, &refinement)).unwrap();
+        assert_eq!(serde_json::from_str::<(Histogram, Refinement)>(&json).unwrap(), (histogram, refinement));
     }
 
     proptest! {

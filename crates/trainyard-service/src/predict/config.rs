@@ -3,6 +3,7 @@
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use super::feature_log::FeatureLogConfig;
 use crate::error::{Error, Result};
 
 /// How a server guards itself, and how it stops.
@@ -33,6 +34,8 @@ pub struct ServeConfig {
     pub drain_delay: Duration,
     /// Time after that for requests under way to finish. Default 30 s.
     pub grace: Duration,
+    /// Where to log what was served; nowhere by default.
+    pub feature_log: Option<FeatureLogConfig>,
 }
 
 impl Default for ServeConfig {
@@ -49,6 +52,7 @@ impl Default for ServeConfig {
             threads: available_parallelism().map_or(1, usize::from),
             drain_delay: Duration::from_millis(250),
             grace: Duration::from_secs(30),
+            feature_log: None,
         }
     }
 }

@@ -22,6 +22,7 @@
 mod body;
 mod config;
 mod exports;
+mod feature_log;
 mod json;
 mod json_writer;
 mod manager;
@@ -35,6 +36,7 @@ mod testing;
 mod version;
 
 pub use config::ServeConfig;
+pub use feature_log::FeatureLogConfig;
 pub use manager::{ManagerConfig, ModelManager, State, VersionStatus};
 pub use path::{ModelSpec, VersionChoice};
 pub use servable::{Loader, Servable, load_export};

@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 
 use super::body::{BodyBudget, ReceivedBody};
 use super::config::ServeConfig;
+use super::feature_log::FeatureLog;
 use super::manager::ModelManager;
 use super::path::{self, Call, ModelSpec};
 use super::request::{metadata, predict, status};
@@ -29,13 +30,20 @@ pub(crate) struct Context {
     /// One permit per large request being answered.
     large: Arc<Semaphore>,
     phase: watch::Receiver<Phase>,
+    /// Where served features are logged.
+    log: Option<Arc<FeatureLog>>,
 }
 
 impl Context {
-    pub fn new(manager: Arc<ModelManager>, config: ServeConfig, phase: watch::Receiver<Phase>) -> Self {
+    pub fn new(
+        manager: Arc<ModelManager>,
+        config: ServeConfig,
+        phase: watch::Receiver<Phase>,
+        log: Option<Arc<FeatureLog>>,
+    ) -> Self {
         let bodies = BodyBudget::new(&config);
         let large = Arc::new(Semaphore::new(config.threads));
-        Self { manager, config, bodies, large, phase }
+        Self { manager, config, bodies, large, phase, log }
     }
 }
 
@@ -111,7 +119,7 @@ async fn answer_predict(context: &Arc<Context>, spec: ModelSpec, body: ReceivedB
 
 /// A model that panics fails one request, not the connection that carries others.
 fn predict_guarded(context: &Context, spec: &ModelSpec, body: &ReceivedBody) -> Result<Vec<u8>> {
-    let answer = || predict::answer(&context.manager, spec, &body.text(&context.config)?);
+    let answer = || predict::answer(&context.manager, spec, &body.text(&context.config)?, context.log.as_deref());
     catch_unwind(AssertUnwindSafe(answer)).unwrap_or_else(|_| Err(Error::internal("the model panicked")))
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use trainyard_features::Schema;
+use trainyard_features::{Batch, FittedFeatures, Schema};
 use trainyard_model::{Output, Predictor};
 
 use crate::error::Result;
@@ -20,6 +20,16 @@ pub trait Servable: Send + Sync {
     /// The raw columns that [`predict`](Self::predict) reads.
     fn inputs(&self) -> &Schema;
 
+    /// Columns that name a row. Clients may send them with the inputs, for the log of served features.
+    fn keys(&self) -> &[String] {
+        &[]
+    }
+
+    /// The features that the model reads; `None` of a model whose features cannot be logged.
+    fn features(&self) -> Option<&FittedFeatures> {
+        None
+    }
+
     /// The columns that [`predict`](Self::predict) gives, at least one.
     fn outputs(&self) -> &[Output];
 
@@ -27,11 +37,19 @@ pub trait Servable: Send + Sync {
     /// `Float32` where the width is above 1.
     ///
     /// `rows` has the columns of [`inputs`](Self::inputs) in their order (`Float64Array`, `Int64Array`, `StringArray`,
-    /// `BooleanArray`; null = missing), and at least one row.
+    /// `BooleanArray`; null = missing), then those keys that are no inputs, and at least one row.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) where the rows are at fault.
     fn predict(&self, rows: &RecordBatch) -> Result<RecordBatch>;
+
+    /// Predicts, and gives what the model has read of the rows by its [`features`](Self::features), if it has any.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    fn predict_with_features(&self, rows: &RecordBatch) -> Result<(RecordBatch, Option<Batch>)> {
+        Ok((self.predict(rows)?, None))
+    }
 }
 
 /// Loads the model in a version directory.
@@ -54,11 +72,24 @@ impl Servable for Predictor {
         self.inputs()
     }
 
+    fn keys(&self) -> &[String] {
+        self.keys()
+    }
+
+    fn features(&self) -> Option<&FittedFeatures> {
+        Some(self.features())
+    }
+
     fn outputs(&self) -> &[Output] {
         self.outputs()
     }
 
     fn predict(&self, rows: &RecordBatch) -> Result<RecordBatch> {
         Ok(self.predict(rows)?)
+    }
+
+    fn predict_with_features(&self, rows: &RecordBatch) -> Result<(RecordBatch, Option<Batch>)> {
+        let (answers, batch) = self.predict_with_features(rows)?;
+        Ok((answers, Some(batch)))
     }
 }

@@ -22,6 +22,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::config::ServeConfig;
+use super::feature_log::FeatureLog;
 use super::manager::ModelManager;
 use super::router::{Context, router};
 use crate::error::{Error, Result};
@@ -81,7 +82,8 @@ pub async fn serve(
     config.check()?;
     let (phase, phases) = watch::channel(Phase::Serving);
     let poll = tokio::spawn(poll(Arc::clone(&manager), config.poll_interval));
-    let server = Server::new(manager, &config, phases);
+    let log = config.feature_log.clone().map(FeatureLog::open).transpose()?;
+    let server = Server::new(manager, &config, phases, log.clone());
     tokio::select! {
         () = server.accept_all(&listener) => {}
         () = shutdown => {}
@@ -96,6 +98,10 @@ pub async fn serve(
     }
     phase.send_replace(Phase::Ended);
     poll.abort();
+    if let Some(log) = log {
+        // Waits for a thread.
+        let _ended = spawn_blocking(move || log.finish()).await;
+    }
     Ok(())
 }
 
@@ -109,14 +115,19 @@ struct Server {
 }
 
 impl Server {
-    fn new(manager: Arc<ModelManager>, config: &ServeConfig, phases: watch::Receiver<Phase>) -> Self {
+    fn new(
+        manager: Arc<ModelManager>,
+        config: &ServeConfig,
+        phases: watch::Receiver<Phase>,
+        log: Option<Arc<FeatureLog>>,
+    ) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(config.header_timeout)
             .max_header_size(config.header_bytes_max);
         Self {
             http,
-            router: router(Arc::new(Context::new(manager, config.clone(), phases.clone()))),
+            router: router(Arc::new(Context::new(manager, config.clone(), phases.clone(), log))),
             connections: Arc::new(Semaphore::new(config.connections_max as usize)),
             connections_max: config.connections_max,
             phases,

@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use trainyard_features::ColumnType;
 use trainyard_model::{Output, OutputType};
 
+use super::feature_log::{FeatureLog, Served};
 use super::servable::Servable;
 use crate::error::{Error, Result};
 
@@ -21,7 +22,10 @@ pub(crate) struct Version {
 /// The inputs of a model, ready to read requests against.
 pub(crate) struct Inputs {
     pub schema: SchemaRef,
+    /// The inputs, then the keys that are none.
     pub columns: Vec<Input>,
+    /// How many of the columns are inputs.
+    pub required: usize,
     by_name: HashMap<String, usize>,
 }
 
@@ -35,11 +39,21 @@ impl Version {
     /// # Errors
     /// [`Error::InvalidArgument`] for a model without inputs or outputs.
     pub fn new(number: i64, servable: Arc<dyn Servable>) -> Result<Self> {
-        let inputs = Inputs::new(servable.inputs());
-        if inputs.columns.is_empty() || servable.outputs().is_empty() {
+        let inputs = Inputs::new(servable.inputs(), servable.keys());
+        if inputs.required == 0 || servable.outputs().is_empty() {
             return Err(Error::invalid("the model has no inputs or no outputs, so there is nothing to serve"));
         }
         Ok(Self { number, servable, inputs })
+    }
+
+    /// Predictions for `rows`, which are put into the log if there is one and it wants them.
+    pub fn predict_logged(self: &Arc<Self>, rows: &RecordBatch, log: Option<&FeatureLog>) -> Result<RecordBatch> {
+        let Some(log) = log.filter(|log| rows.num_rows() > 0 && log.wants_next()) else { return self.predict(rows) };
+        let (predictions, features) = self.servable.predict_with_features(rows)?;
+        if let Some(features) = features {
+            log.put(Served { version: Arc::clone(self), rows: rows.clone(), features });
+        }
+        Ok(predictions)
     }
 
     /// Predictions for `rows`. A model is not asked about no rows at all.
@@ -53,16 +67,16 @@ impl Version {
 }
 
 impl Inputs {
-    pub fn new(schema: &trainyard_features::Schema) -> Self {
-        let columns: Vec<Input> = schema
-            .fields
-            .iter()
-            .map(|field| Input { name: field.name.clone(), column_type: field.column_type })
-            .collect();
+    pub fn new(schema: &trainyard_features::Schema, keys: &[String]) -> Self {
+        let inputs =
+            schema.fields.iter().map(|field| Input { name: field.name.clone(), column_type: field.column_type });
+        let keys = keys.iter().filter(|key| schema.get(key).is_none());
+        let keys = keys.map(|key| Input { name: key.clone(), column_type: ColumnType::Text });
+        let columns: Vec<Input> = inputs.chain(keys).collect();
         let fields: Vec<Field> =
             columns.iter().map(|input| Field::new(&input.name, arrow_type(input.column_type), true)).collect();
         let by_name = columns.iter().enumerate().map(|(idx, input)| (input.name.clone(), idx)).collect();
-        Self { schema: Arc::new(Schema::new(fields)), columns, by_name }
+        Self { schema: Arc::new(Schema::new(fields)), columns, required: schema.fields.len(), by_name }
     }
 
     /// The place of the column called `name`. Clients send the columns of each row in one order, so the place after
@@ -74,9 +88,14 @@ impl Inputs {
         }
     }
 
-    /// All names in alphabetical order, `a,b`.
+    /// The raw columns that a row must have.
+    pub fn inputs(&self) -> &[Input] {
+        &self.columns[..self.required]
+    }
+
+    /// The names of the inputs in alphabetical order, `a,b`.
     pub fn names(&self) -> String {
-        let mut names: Vec<&str> = self.columns.iter().map(|input| input.name.as_str()).collect();
+        let mut names: Vec<&str> = self.inputs().iter().map(|input| input.name.as_str()).collect();
         names.sort_unstable();
         names.join(",")
     }

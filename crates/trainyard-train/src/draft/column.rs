@@ -1,10 +1,9 @@
 //! What all values of a column are like.
 
-use super::distinct::Distinct;
-use super::moments::Moments;
 use super::time::Times;
 use std::fmt::Write;
 use trainyard_features::ColumnType;
+use trainyard_features::profile::{Distinct, NumberState};
 
 /// Texts that often mean "missing", and whether they do wherever they stand. Those of the others that stand among numbers do,
 /// too; elsewhere, as `None` among kinds of a thing, they may be values.
@@ -25,6 +24,12 @@ pub(super) const MARKERS: [(&str, bool); 14] = [
     (".", false),
 ];
 
+/// Different values whose counts are told.
+pub(super) const FEW: usize = 20;
+
+/// Numbers that are looked at together.
+const PENDING: usize = 512;
+
 /// Words from which on a text is prose.
 const PROSE_WORDS: usize = 4;
 
@@ -37,7 +42,7 @@ pub(super) struct ColumnSurvey {
     /// Rows without one.
     pub missing: u64,
     /// The values that are finite numbers.
-    pub numbers: Moments,
+    pub numbers: NumberState,
     /// The values as texts.
     pub distinct: Distinct,
     /// The values that are times.
@@ -47,6 +52,8 @@ pub(super) struct ColumnSurvey {
     /// The type that the file knows or that was given.
     known: Option<ColumnType>,
     kinds: Kinds,
+    /// Numbers that are not in `numbers` yet.
+    pending: Vec<f64>,
     markers: [u64; MARKERS.len()],
     buffer: String,
 }
@@ -58,7 +65,6 @@ struct Kinds {
     floats: u64,
     /// Those of the floats that have no fraction.
     whole_floats: u64,
-    infinite: u64,
     bools: u64,
     prose: u64,
 }
@@ -70,7 +76,8 @@ impl ColumnSurvey {
             name: name.to_owned(),
             present: 0,
             missing: 0,
-            numbers: Moments::default(),
+            numbers: NumberState::default(),
+            pending: Vec::new(),
             distinct: Distinct::new(limit),
             times: Times::default(),
             odd: None,
@@ -129,7 +136,10 @@ impl ColumnSurvey {
         self.kinds.ints += u64::from(is_int);
         self.kinds.floats += u64::from(!is_int);
         self.kinds.whole_floats += u64::from(!is_int && value.fract() == 0.0);
-        if value.is_finite() { self.numbers.add(value) } else { self.kinds.infinite += 1 }
+        self.pending.push(value);
+        if self.pending.len() == PENDING {
+            self.numbers.update(self.pending.drain(..));
+        }
     }
 
     fn add_odd(&mut self, word: &str) {
@@ -150,6 +160,7 @@ impl ColumnSurvey {
 
     /// Takes the markers into account as missing or as values, as all columns together say.
     pub(super) fn settle(&mut self, missing: &[String]) {
+        self.numbers.update(self.pending.drain(..));
         for (i, count) in std::mem::take(&mut self.markers).into_iter().enumerate().filter(|(_, count)| *count > 0) {
             if missing.iter().any(|text| text == MARKERS[i].0) {
                 self.missing += count;
@@ -185,7 +196,7 @@ impl ColumnSurvey {
 
     /// Whether some numbers are infinite.
     pub(super) fn has_infinite(&self) -> bool {
-        self.kinds.infinite > 0
+        self.numbers.infinite() > 0
     }
 
     /// Whether most values are texts of several words.
@@ -195,7 +206,7 @@ impl ColumnSurvey {
 
     /// Whether there is a value in every row and no two are the same, as far as was counted.
     pub(super) fn is_unique(&self) -> bool {
-        self.missing == 0 && self.distinct.share() == 1.0
+        self.missing == 0 && self.distinct.is_unique()
     }
 }
 
@@ -264,6 +275,7 @@ mod tests {
         let mut column = ColumnSurvey::new("x", Some(Float), 100);
         [1.0, 1.0, 2.5, f64::NAN, f64::INFINITY].into_iter().for_each(|value| column.add_float(value));
         assert_eq!((column.present, column.missing, column.distinct.count()), (4, 1, 3));
-        assert!(column.has_infinite() && column.numbers.max == 2.5);
+        column.settle(&[]);
+        assert!(column.has_infinite() && column.numbers.max() == 2.5);
     }
 }

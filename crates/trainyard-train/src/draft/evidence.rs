@@ -1,11 +1,11 @@
 //! The evidence for a role, as the comment beside it.
 
-use super::column::ColumnSurvey;
+use super::column::{ColumnSurvey, FEW};
 use super::text::{count, number, percent, shown};
 
 /// For a column that is the same everywhere.
 pub(super) fn constant(column: &ColumnSurvey, rows: u64) -> String {
-    let value = column.distinct.few().and_then(|few| few.first().map(|(value, _)| shown(value)));
+    let value = column.distinct.few(FEW).and_then(|few| few.first().map(|(value, _)| shown(value)));
     match value {
         None => "no value in any row".to_owned(),
         Some(value) if column.missing == 0 => format!("{value} in every row"),
@@ -16,14 +16,14 @@ pub(super) fn constant(column: &ColumnSurvey, rows: u64) -> String {
 /// For amounts.
 pub(super) fn numbers(column: &ColumnSurvey, rows: u64) -> String {
     let numbers = &column.numbers;
-    let [min, max, mean, skewness] = [numbers.min, numbers.max, numbers.mean, numbers.skewness()].map(number);
+    let [min, max, mean, skewness] = [numbers.min(), numbers.max(), numbers.mean(), numbers.skewness()].map(number);
     let about = format!("{}, {min} to {max}, mean {mean}, skewness {skewness}", different(column, "numbers"));
     with_missing(column, rows, about)
 }
 
 /// For kinds.
 pub(super) fn values(column: &ColumnSurvey, rows: u64) -> String {
-    let few = column.distinct.few().unwrap_or_default();
+    let few = column.distinct.few(FEW).unwrap_or_default();
     let shares: Vec<_> =
         few.iter().take(3).map(|(value, n)| format!("{} {}", shown(value), percent(*n, column.present))).collect();
     let most = if shares.is_empty() { String::new() } else { format!(": {}", shares.join(", ")) };
@@ -47,12 +47,8 @@ pub(super) fn too_various(column: &ColumnSurvey, rows: u64) -> String {
 }
 
 fn different(column: &ColumnSurvey, what: &str) -> String {
-    let (distinct, more) = (column.distinct.count(), column.distinct.is_exact());
-    if more {
-        format!("{} different {what}", count(distinct))
-    } else {
-        format!("over {} different {what}", count(distinct - 1))
-    }
+    let about = if column.distinct.is_exact() { "" } else { "about " };
+    format!("{about}{} different {what}", count(column.distinct.count()))
 }
 
 fn with_missing(column: &ColumnSurvey, rows: u64, about: String) -> String {

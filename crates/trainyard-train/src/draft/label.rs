@@ -1,7 +1,6 @@
 //! What kind of answer a label asks for.
 
-use super::column::ColumnSurvey;
-use super::distinct::FEW;
+use super::column::{ColumnSurvey, FEW};
 use super::survey::Survey;
 use super::text::{count, number, percent, shown};
 use crate::{Error, Result};
@@ -52,8 +51,8 @@ fn check(column: &ColumnSurvey, survey: &Survey) -> Result<()> {
         ));
     }
     let is_number = column.column_type() != ColumnType::Text && column.numeric() > 0;
-    if column.distinct.count() == 1 || (is_number && column.numbers.min == column.numbers.max) {
-        let value = column.distinct.few().and_then(|few| few.first().map(|(value, _)| shown(value)));
+    if column.distinct.count() == 1 || (is_number && column.numbers.min() == column.numbers.max()) {
+        let value = column.distinct.few(FEW).and_then(|few| few.first().map(|(value, _)| shown(value)));
         let problem = format!("has only the value {}", value.unwrap_or_default());
         return Err(refused(column, &problem, "there is nothing to learn; choose another column"));
     }
@@ -75,7 +74,7 @@ fn too_many(column: &ColumnSurvey) -> Error {
 }
 
 fn why(column: &ColumnSurvey, task: &str) -> String {
-    let few = column.distinct.few().unwrap_or_default();
+    let few = column.distinct.few(FEW).unwrap_or_default();
     let shares: Vec<_> =
         few.iter().take(5).map(|(value, n)| format!("{} {}", shown(value), percent(*n, column.present))).collect();
     match task {
@@ -91,15 +90,15 @@ fn why(column: &ColumnSurvey, task: &str) -> String {
         }
         _ => {
             let numbers = &column.numbers;
-            let [min, max, mean] = [numbers.min, numbers.max, numbers.mean].map(number);
+            let [min, max, mean] = [numbers.min(), numbers.max(), numbers.mean()].map(number);
             format!("{} different numbers, {min} to {max}, mean {mean}", count(column.distinct.count()))
         }
     }
 }
 
 /// The greater of two values, which is the positive one.
-fn positive<'a>(column: &ColumnSurvey, few: &[(&'a str, u64)]) -> &'a str {
-    let values = few.iter().map(|(value, _)| *value);
+fn positive<'a>(column: &ColumnSurvey, few: &'a [(String, u64)]) -> &'a str {
+    let values = few.iter().map(|(value, _)| value.as_str());
     let as_number = |value: &&str| value.parse::<f64>().unwrap_or_default();
     let greatest = match column.column_type() {
         ColumnType::Int | ColumnType::Float => values.max_by(|a, b| as_number(a).total_cmp(&as_number(b))),

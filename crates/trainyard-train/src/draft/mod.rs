@@ -14,11 +14,9 @@
 
 mod column;
 mod dialect;
-mod distinct;
 mod evidence;
 mod feature;
 mod label;
-mod moments;
 mod name;
 mod page;
 mod role;
@@ -34,6 +32,16 @@ use feature::Drafted;
 use label::Target;
 use survey::Survey;
 use trainyard_data::{Source, SourceConfig};
+
+/// What the first lines of text files tell that `config` leaves open: the format, the character between fields, whether there are
+/// blanks around them. Other files are as `config` says.
+///
+/// # Errors
+///
+/// When the files cannot be read.
+pub fn completed(config: &SourceConfig) -> Result<SourceConfig> {
+    Ok(dialect::find_out(config)?.config)
+}
 
 /// Writes a commented spec for the column `label` of the files that `config` names. What `config` leaves open (delimiter,
 /// types, texts that mean missing) is found out; its paths are written as they are given.

@@ -1,7 +1,6 @@
 //! What a column is good for.
 
-use super::column::ColumnSurvey;
-use super::distinct::FEW;
+use super::column::{ColumnSurvey, FEW};
 use super::evidence;
 use super::name;
 use super::text::count;
@@ -97,13 +96,13 @@ fn is_constant(column: &ColumnSurvey) -> bool {
 
 fn time(column: &ColumnSurvey) -> Option<Role> {
     let numbers = &column.numbers;
-    let in_range = TIME_RANGE.contains(&numbers.min) && TIME_RANGE.contains(&numbers.max);
+    let in_range = TIME_RANGE.contains(&numbers.min()) && TIME_RANGE.contains(&numbers.max());
     match column.column_type() {
         ColumnType::Text if column.times.count == column.present => {
             Some(Role::Time { clock: column.times.has_clock, months: column.times.several_months() })
         }
         ColumnType::Int if in_range && name::is_time(&column.name) => {
-            Some(Role::Time { clock: true, months: numbers.max - numbers.min > 31.0 * 86_400.0 })
+            Some(Role::Time { clock: true, months: numbers.max() - numbers.min() > 31.0 * 86_400.0 })
         }
         _ => None,
     }
@@ -126,7 +125,7 @@ fn int(column: &ColumnSurvey, rows: u64) -> Assigned {
     let distinct = &column.distinct;
     let is_few = distinct.count() == 2 || (distinct.count() <= FEW as u64 && column.present >= 10 * distinct.count());
     let numbers = &column.numbers;
-    let is_large = numbers.max.max(-numbers.min) > EXACT_FLOAT;
+    let is_large = numbers.max().max(-numbers.min()) > EXACT_FLOAT;
     let stands_for = (is_large || name::is_category(&column.name)) && distinct.share() <= 0.5;
     match (is_few || stands_for, distinct.is_exact()) {
         (true, true) => Assigned::new(category(column), evidence::values(column, rows)),
@@ -147,7 +146,7 @@ fn text(column: &ColumnSurvey, rows: u64) -> Assigned {
 fn number(column: &ColumnSurvey) -> Role {
     let numbers = &column.numbers;
     // Below 10 the logarithm is nearly straight and shortens no tail.
-    let has_tail = numbers.min >= 0.0 && numbers.max > 10.0 && numbers.skewness() > LONG_TAIL;
+    let has_tail = numbers.min() >= 0.0 && numbers.max() > 10.0 && numbers.skewness() > LONG_TAIL;
     Role::Number { log: has_tail && !is_place(column) }
 }
 

@@ -11,8 +11,8 @@ use trainyard_features::ColumnType;
 /// Different values of a column that are told apart at most.
 const DISTINCT: usize = 100_000;
 
-/// The same over all columns, which bounds memory: about 20 bytes each.
-const DISTINCT_ALL: usize = 20_000_000;
+/// The same over all columns, which bounds memory: some 100 bytes each.
+const DISTINCT_ALL: usize = 4_000_000;
 
 /// What all rows are like.
 #[derive(Debug)]

@@ -18,12 +18,15 @@
 //! Computing metrics and choosing the rows to show are left to the caller.
 
 mod chart;
+mod data;
 mod html;
 mod number;
 mod page;
 mod statistics;
 mod svg;
 mod table;
+
+pub use data::{DataReport, NamedProfile};
 
 use trainyard_features::ColumnStatistics;
 

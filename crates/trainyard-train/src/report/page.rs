@@ -19,9 +19,14 @@ const META: &str = concat!(
 
 /// The report as an HTML document.
 pub(crate) fn page(report: &Report<'_>) -> String {
-    let title = Element::new("title").text(&format!("{} · Trainyard", shorten(report.name, NAME_LENGTH)));
+    document(report.name, [header(report)].into_iter().chain(sections(report)))
+}
+
+/// A whole document of these parts.
+pub(crate) fn document(name: &str, parts: impl IntoIterator<Item = Element>) -> String {
+    let title = Element::new("title").text(&format!("{} · Trainyard", shorten(name, NAME_LENGTH)));
     let head = Element::new("head").markup(META).child(title).child(Element::new("style").markup(STYLE));
-    let main = Element::new("main").child(header(report)).children(sections(report)).child(footer());
+    let main = Element::new("main").children(parts).child(footer());
     let html = Element::new("html").set("lang", "en").child(head).child(Element::new("body").child(main));
     format!("<!DOCTYPE html>\n{html}\n")
 }
@@ -56,7 +61,8 @@ fn sections(report: &Report<'_>) -> impl Iterator<Item = Element> {
     metrics.into_iter().chain([training]).chain(data)
 }
 
-fn section(title: &str, about: &str, parts: impl IntoIterator<Item = Element>) -> Element {
+/// A part of the page under a title.
+pub(crate) fn section(title: &str, about: &str, parts: impl IntoIterator<Item = Element>) -> Element {
     let about = (!about.is_empty()).then(|| Element::classed("p", "about").text(about));
     Element::new("section").child(Element::new("h2").text(title)).children(about).children(parts)
 }

@@ -4,8 +4,10 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use trainyard::Spec;
 use trainyard::data::{PathSpec, SourceConfig};
 use trainyard::train::draft::draft;
+use trainyard::train::hints::first_look;
 
 /// Look at data and write a commented spec for it that runs as it is.
 #[derive(Debug, Args)]
@@ -55,7 +57,9 @@ impl Init {
             ..SourceConfig::default()
         };
         let text = draft(&config, &self.label)?;
+        let notes = first_look(&Spec::parse(&text)?)?;
         std::fs::write(&self.output, text).with_context(|| format!("cannot write `{}`", self.output.display()))?;
+        notes.iter().for_each(|note| println!("note: {note}"));
         println!("wrote {0}; look it through, then: trainyard run {0}", self.output.display());
         Ok(ExitCode::SUCCESS)
     }

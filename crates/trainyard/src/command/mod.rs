@@ -8,9 +8,14 @@ mod init;
 mod model;
 mod predict;
 mod prepare;
+mod progress;
+mod reading;
 mod run;
 mod serve;
+mod skew;
+mod stats;
 mod table;
+mod validate;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -37,6 +42,9 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
     Serve(serve::Serve),
+    Stats(stats::Stats),
+    Validate(validate::Validate),
+    Skew(skew::Skew),
     #[cfg(feature = "cluster")]
     Cluster(cluster::Cluster),
 }
@@ -51,6 +59,9 @@ impl Cli {
             Command::Evaluate(evaluate) => evaluate.run(),
             Command::Predict(predict) => predict.run(),
             Command::Serve(serve) => serve.run(),
+            Command::Stats(stats) => stats.run(),
+            Command::Validate(validate) => validate.run(),
+            Command::Skew(skew) => skew.run(),
             #[cfg(feature = "cluster")]
             Command::Cluster(cluster) => cluster.run(self.verbose),
         }

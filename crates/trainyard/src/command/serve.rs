@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use trainyard::service::predict::{ManagerConfig, ModelManager, ServeConfig, load_export, run};
+use trainyard::service::predict::{FeatureLogConfig, ManagerConfig, ModelManager, ServeConfig, load_export, run};
 
 /// Serve exported models over TensorFlow Serving's REST API, on raw feature values.
 ///
@@ -33,15 +33,31 @@ pub struct Serve {
     /// Seconds for which requests under way may go on after SIGTERM.
     #[arg(long, default_value_t = ServeConfig::default().grace.as_secs(), value_name = "SECONDS")]
     grace: u64,
+    /// Log what the model reads of served rows, a line of JSON each, for `trainyard skew`.
+    #[arg(long, value_name = "FILE")]
+    log_features: Option<PathBuf>,
+    /// The share of requests that are logged.
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0, requires = "log_features")]
+    log_rate: f64,
+    /// Bytes of a file of the log; then another is begun, and of the full ones seven are kept.
+    #[arg(long, value_name = "BYTES", requires = "log_features")]
+    log_file_bytes: Option<u64>,
 }
 
 impl Serve {
+    fn feature_log(&self) -> Option<FeatureLogConfig> {
+        let default = FeatureLogConfig::new(self.log_features.as_ref()?);
+        let file_bytes_max = self.log_file_bytes.unwrap_or(default.file_bytes_max);
+        Some(FeatureLogConfig { rate: self.log_rate, file_bytes_max, ..default })
+    }
+
     #[expect(clippy::print_stdout, reason = "tells scripts the address")]
     pub fn run(self) -> Result<ExitCode> {
         let config = ServeConfig {
             body_bytes_max: self.max_body,
             grace: Duration::from_secs(self.grace),
             threads: self.threads.unwrap_or(ServeConfig::default().threads),
+            feature_log: self.feature_log(),
             ..ServeConfig::default()
         };
         let base = if self.exports.join("export").is_dir() { self.exports.join("export") } else { self.exports };

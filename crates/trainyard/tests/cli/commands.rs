@@ -81,7 +81,7 @@ fn classes_are_predicted_by_their_names() {
 #[test]
 fn every_command_has_help() {
     let project = Project::new();
-    for command in ["init", "prepare", "run", "evaluate", "predict", "serve"] {
+    for command in ["init", "prepare", "run", "evaluate", "predict", "serve", "stats", "validate", "skew"] {
         assert!(project.run(&[command, "--help"]).contains("Usage: trainyard"), "{command}");
     }
 }

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod commands;
+mod insight;
 mod prepare;
 mod project;
 mod resume;

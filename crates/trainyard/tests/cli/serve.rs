@@ -7,20 +7,25 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A running server, which is killed with the test.
-struct Server {
+pub struct Server {
     child: Child,
     base: String,
 }
 
 impl Server {
     fn start(project: &Project, exports: &str) -> Self {
-        let mut child = project.command(&["serve", exports, "--port", "0"]).stdout(Stdio::piped()).spawn().unwrap();
+        Self::start_with(project, exports, &[])
+    }
+
+    pub fn start_with(project: &Project, exports: &str, more: &[&str]) -> Self {
+        let args = [&["serve", exports, "--port", "0"], more].concat();
+        let mut child = project.command(&args).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = lines.find_map(|line| line.unwrap().strip_prefix("listening on ").map(str::to_owned)).unwrap();
         Self { child, base: format!("http://{address}") }
     }
 
-    fn post(&self, path: &str, body: &str) -> (u16, String) {
+    pub fn post(&self, path: &str, body: &str) -> (u16, String) {
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
         let mut response = agent.post(format!("{}{path}", self.base)).send(body).unwrap();
         (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
@@ -33,7 +38,7 @@ impl Server {
     }
 
     /// Ends the server by a signal; its exit code.
-    fn stop(mut self) -> Option<i32> {
+    pub fn stop(mut self) -> Option<i32> {
         let status = std::process::Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status();
         assert!(status.unwrap().success());
         self.child.wait().unwrap().code()

@@ -74,6 +74,29 @@ impl Column {
         Ok(())
     }
 
+    /// Reads the name of a row: text, or a number as its text.
+    pub fn push_key(&mut self, json: &mut Jiter<'_>, peek: Peek) -> Result<()> {
+        match &mut self.builder {
+            Builder::Text(builder) if peek.is_num() => builder.append_value(String::from_utf8_lossy(skip(json, peek)?)),
+            _ => return self.push_item(json, peek),
+        }
+        self.len += 1;
+        Ok(())
+    }
+
+    /// Adds rows without a value until there are so many.
+    pub fn fill(&mut self, len: usize) {
+        for _ in self.len..len {
+            match &mut self.builder {
+                Builder::Float(builder) => builder.append_null(),
+                Builder::Int(builder) => builder.append_null(),
+                Builder::Text(builder) => builder.append_null(),
+                Builder::Bool(builder) => builder.append_null(),
+            }
+        }
+        self.len = self.len.max(len);
+    }
+
     fn check_shape(&mut self, shape: &[usize]) -> Result<()> {
         let Some(expected) = &self.shape else {
             if !matches!(shape, [] | [1]) {

@@ -14,8 +14,8 @@ pub(super) fn read(text: &[u8], inputs: &Inputs) -> Result<Vec<Column>> {
     if peek == Peek::Object && !is_base64(json.clone()) {
         return read_named(&mut json, inputs);
     }
-    match inputs.columns.as_slice() {
-        [input] => Ok(vec![read_column(input, &mut json, peek)?]),
+    match inputs.inputs() {
+        [input] => Ok(with_keys(vec![Some(read_column(input, false, &mut json, peek)?)], inputs)),
         _ => Err(Error::invalid(
             "inputs is a plain value/list, but expecting an object as multiple input tensors required as per tensorinfo_map",
         )),
@@ -31,29 +31,45 @@ fn read_named(json: &mut Jiter<'_>, inputs: &Inputs) -> Result<Vec<Column>> {
         let unfilled = inputs.position(name, filled).filter(|&idx| columns[idx].is_none());
         let peek = json.peek()?;
         match unfilled {
-            Some(idx) => columns[idx] = Some(read_column(&inputs.columns[idx], json, peek)?),
+            Some(idx) => columns[idx] = Some(read_column(&inputs.columns[idx], idx >= inputs.required, json, peek)?),
             None => json.known_skip(peek)?,
         }
         filled += 1;
         key = json.next_key()?;
     }
-    let named = inputs.columns.iter().zip(columns);
-    let columns: Vec<Column> =
-        named.map(|(input, column)| column.ok_or_else(|| missing(&input.name))).collect::<Result<_>>()?;
+    if let Some((input, _)) = inputs.inputs().iter().zip(&columns).find(|(_, column)| column.is_none()) {
+        return Err(missing(&input.name));
+    }
+    let columns = with_keys(columns, inputs);
     check_lengths(&columns, inputs)?;
     Ok(columns)
 }
 
+/// With keys that were not sent as columns without a value.
+fn with_keys(columns: Vec<Option<Column>>, inputs: &Inputs) -> Vec<Column> {
+    let rows = columns.iter().flatten().next().map_or(0, Column::len);
+    let given = columns.into_iter().chain(std::iter::repeat_with(|| None));
+    let column = |(input, column): (&Input, Option<Column>)| {
+        column.unwrap_or_else(|| {
+            let mut column = Column::new(input.column_type);
+            column.fill(rows);
+            column
+        })
+    };
+    inputs.columns.iter().zip(given).map(column).collect()
+}
+
 /// A list of values, or one value: a batch of one.
-fn read_column(input: &Input, json: &mut Jiter<'_>, peek: Peek) -> Result<Column> {
+fn read_column(input: &Input, is_key: bool, json: &mut Jiter<'_>, peek: Peek) -> Result<Column> {
     let mut column = Column::new(input.column_type);
+    let push = if is_key { Column::push_key } else { Column::push_item };
     if peek != Peek::Array {
-        column.push_item(json, peek)?;
+        push(&mut column, json, peek)?;
         return Ok(column);
     }
     let mut next = json.known_array()?;
     while let Some(peek) = next {
-        column.push_item(json, peek)?;
+        push(&mut column, json, peek)?;
         next = json.array_step()?;
     }
     Ok(column)

@@ -14,7 +14,7 @@ pub(super) fn read(text: &[u8], inputs: &Inputs) -> Result<Vec<Column>> {
         Rows { inputs, columns: inputs.columns.iter().map(|input| Column::new(input.column_type)).collect(), count: 0 };
     let mut json = reader(text);
     let first = json.next_array()?;
-    if first.is_some_and(|peek| peek != Peek::Object) && inputs.columns.len() > 1 {
+    if first.is_some_and(|peek| peek != Peek::Object) && inputs.required > 1 {
         return Err(Error::invalid(
             "instances is a plain list, but expecting list of objects as multiple input tensors required as per tensorinfo_map",
         ));
@@ -28,6 +28,7 @@ pub(super) fn read(text: &[u8], inputs: &Inputs) -> Result<Vec<Column>> {
             rows.read_plain(&mut json, peek)?
         }
         rows.count += 1;
+        rows.fill_keys();
         next = json.array_step()?;
     }
     Ok(rows.columns)
@@ -47,18 +48,19 @@ impl Rows<'_> {
             return Err(Error::invalid(format!("Expecting object but got list at item {row} of input list")));
         }
         let start = json.clone();
-        let mut filled = 0;
+        let (mut read, mut filled) = (0, 0);
         let mut key = json.known_object()?;
         while let Some(name) = key {
-            let Some(idx) = self.inputs.position(name, filled) else {
+            let Some(idx) = self.inputs.position(name, read) else {
                 return Err(self.item_error(name, "JSON object: does not have named input: ", name));
             };
             let peek = json.peek()?;
             self.read_item(idx, json, peek)?;
-            filled += 1;
+            read += 1;
+            filled += usize::from(idx < self.inputs.required);
             key = json.next_key()?;
         }
-        if filled == self.columns.len() { Ok(()) } else { Err(self.keys_error(start)) }
+        if filled == self.inputs.required { Ok(()) } else { Err(self.keys_error(start)) }
     }
 
     fn read_item(&mut self, idx: usize, json: &mut Jiter<'_>, peek: Peek) -> Result<()> {
@@ -67,7 +69,13 @@ impl Rows<'_> {
         if column.len() > self.count {
             return Err(self.item_error(name, "JSON object: has an input twice: ", name));
         }
-        column.push_item(json, peek).map_err(|error| self.item_error(name, "", &error.to_string()))
+        let push = if idx < self.inputs.required { Column::push_item } else { Column::push_key };
+        push(column, json, peek).map_err(|error| self.item_error(name, "", &error.to_string()))
+    }
+
+    /// A row need not be named.
+    fn fill_keys(&mut self) {
+        self.columns[self.inputs.required..].iter_mut().for_each(|column| column.fill(self.count));
     }
 
     fn read_plain(&mut self, json: &mut Jiter<'_>, peek: Peek) -> Result<()> {

@@ -21,7 +21,7 @@ pub(crate) fn answer(manager: &ModelManager, spec: &ModelSpec) -> Result<Vec<u8>
 }
 
 fn signature(version: &Version) -> Value {
-    let inputs: Map<String, Value> = version.inputs.columns.iter().map(input).collect();
+    let inputs: Map<String, Value> = version.inputs.inputs().iter().map(input).collect();
     let outputs: Map<String, Value> = version.servable.outputs().iter().map(output).collect();
     json!({ "inputs": inputs, "outputs": outputs, "method_name": "tensorflow/serving/predict", "defaults": {} })
 }

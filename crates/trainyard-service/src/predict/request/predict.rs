@@ -6,15 +6,21 @@ use arrow::array::RecordBatch;
 
 use super::SIGNATURE;
 use crate::error::{Error, Result};
+use crate::predict::feature_log::FeatureLog;
 use crate::predict::json::{Document, Layout, Predictions, Values, read_inputs, read_instances};
 use crate::predict::manager::ModelManager;
 use crate::predict::path::ModelSpec;
 use crate::predict::version::Version;
 
 /// The body of the answer to a request body.
-pub(crate) fn answer(manager: &ModelManager, spec: &ModelSpec, body: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn answer(
+    manager: &ModelManager,
+    spec: &ModelSpec,
+    body: &[u8],
+    log: Option<&FeatureLog>,
+) -> Result<Vec<u8>> {
     let request = Predict::decode(manager, spec, body)?;
-    let predictions = request.apply()?;
+    let predictions = request.apply(log)?;
     request.encode(&predictions)
 }
 
@@ -40,8 +46,8 @@ impl Predict {
         Ok(Self { version, rows, layout })
     }
 
-    fn apply(&self) -> Result<RecordBatch> {
-        self.version.predict(&self.rows)
+    fn apply(&self, log: Option<&FeatureLog>) -> Result<RecordBatch> {
+        self.version.predict_logged(&self.rows, log)
     }
 
     fn encode(&self, predictions: &RecordBatch) -> Result<Vec<u8>> {
@@ -65,7 +71,7 @@ mod tests {
     #[track_caller]
     fn check_model(model: &str, version: VersionChoice, body: &str, status: u16, expected: &str) {
         let spec = ModelSpec { name: model.to_owned(), version };
-        let (actual_status, actual) = match answer(&manager(), &spec, body.as_bytes()) {
+        let (actual_status, actual) = match answer(&manager(), &spec, body.as_bytes(), None) {
             Ok(answer) => (200, String::from_utf8(answer).unwrap()),
             Err(error) => (error.code().http_status().as_u16(), error.to_string()),
         };
@@ -447,7 +453,7 @@ mod tests {
         for depth in [198, 250, 50_000] {
             let body = format!("{{\"instances\": {}{}}}", "[".repeat(depth), "]".repeat(depth));
             let spec = ModelSpec { name: "half_plus_two".into(), version: VersionChoice::Latest };
-            let error = answer(&manager(), &spec, body.as_bytes()).unwrap_err();
+            let error = answer(&manager(), &spec, body.as_bytes(), None).unwrap_err();
             assert!(error.to_string().contains(if depth < 200 { "one value" } else { "recursion limit" }), "{error}");
         }
     }

@@ -7,6 +7,7 @@
 mod axis;
 mod bars;
 mod bins;
+mod buckets;
 mod classes;
 mod curve;
 mod figure;
@@ -18,6 +19,7 @@ mod scatter;
 mod spark;
 
 pub(crate) use bars::{distributions, probabilities, residuals};
+pub(crate) use buckets::{quantile, ranks, standard};
 pub(crate) use classes::classes;
 pub(crate) use curve::losses;
 pub(crate) use figure::Figure;

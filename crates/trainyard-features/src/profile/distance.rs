@@ -1,0 +1,129 @@
+//! How different two columns are, as TensorFlow Data Validation measures it (`anomalies/metrics.cc`).
+
+use super::numbers::NumberProfile;
+use super::profile::{ColumnProfile, Profile};
+use super::values::ValueProfile;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// How different a column is in two data sets.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Distance {
+    /// Name of the column.
+    pub column: String,
+    /// See [`jensen_shannon`].
+    pub jensen_shannon: Option<f64>,
+    /// See [`l_infinity`].
+    pub l_infinity: Option<f64>,
+}
+
+/// The columns that both data sets have, the most different first.
+pub fn distances(a: &Profile, b: &Profile) -> Vec<Distance> {
+    let both = a.columns.iter().filter_map(|mine| Some((mine, b.get(&mine.name)?)));
+    let mut distances: Vec<Distance> = both
+        .map(|(a, b)| Distance {
+            column: a.name.clone(),
+            jensen_shannon: jensen_shannon(a, b),
+            l_infinity: l_infinity(a, b),
+        })
+        .collect();
+    let size = |distance: &Distance| distance.jensen_shannon.unwrap_or(-1.0);
+    distances.sort_by(|a, b| size(b).total_cmp(&size(a)));
+    distances
+}
+
+/// The largest difference `max |p(v) − q(v)|` of the shares that a value `v` has of all values, from 0 to 1.
+///
+/// Of text, bool and int; a value that is not among the 1000 most frequent of a side counts as 0 there. `None` when a side has
+/// no values, or so many that they are not listed.
+pub fn l_infinity(a: &ColumnProfile, b: &ColumnProfile) -> Option<f64> {
+    let pairs = value_shares(a.values.as_ref()?, b.values.as_ref()?)?;
+    Some(pairs.into_iter().filter(|(value, _)| value.is_some()).map(|(_, (p, q))| (p - q).abs()).fold(0.0, f64::max))
+}
+
+/// The Jensen–Shannon divergence `½ KL(p‖m) + ½ KL(q‖m)`, `m = (p + q) / 2`, with logarithms to base 2: from 0 for equal
+/// distributions to 1 for those without anything in common.
+///
+/// Of numbers, the distributions are over the cells between all edges of both histograms, each bucket spread evenly over the
+/// cells that it covers; a bucket without width, NaN and the two infinities are cells of their own. Of values they are over the
+/// 1000 most frequent of either side, and what is left is one cell. `None` when a side has no values, or so many that they
+/// are not listed.
+pub fn jensen_shannon(a: &ColumnProfile, b: &ColumnProfile) -> Option<f64> {
+    if let (Some(a), Some(b)) = (&a.numbers, &b.numbers) {
+        return number_shares(a, b).map(divergence);
+    }
+    let pairs = value_shares(a.values.as_ref()?, b.values.as_ref()?)?;
+    Some(divergence(pairs.into_iter().map(|(_, pair)| pair).collect()))
+}
+
+fn divergence(pairs: Vec<(f64, f64)>) -> f64 {
+    let term = |p: f64, m: f64| if p > 0.0 { p * (p / m).log2() } else { 0.0 };
+    let terms = pairs.into_iter().map(|(p, q)| {
+        let m = (p + q) / 2.0;
+        (term(p, m) + term(q, m)) / 2.0
+    });
+    terms.sum::<f64>().clamp(0.0, 1.0)
+}
+
+/// The share of each value that is listed on a side, and of those that are on neither (`None`).
+type ValueShares<'a> = BTreeMap<Option<&'a str>, (f64, f64)>;
+
+fn value_shares<'a>(a: &'a ValueProfile, b: &'a ValueProfile) -> Option<ValueShares<'a>> {
+    if !(a.exact && b.exact && a.count > 0 && b.count > 0) {
+        return None;
+    }
+    let mut shares = ValueShares::new();
+    for value in &a.top {
+        shares.entry(Some(value.value.as_str())).or_default().0 = value.count as f64 / a.count as f64;
+    }
+    for value in &b.top {
+        shares.entry(Some(value.value.as_str())).or_default().1 = value.count as f64 / b.count as f64;
+    }
+    let listed = |values: &ValueProfile| values.top.iter().map(|value| value.count).sum::<u64>();
+    let rest = |values: &ValueProfile| values.count.saturating_sub(listed(values)) as f64 / values.count as f64;
+    shares.insert(None, (rest(a), rest(b)));
+    Some(shares)
+}
+
+fn number_shares(a: &NumberProfile, b: &NumberProfile) -> Option<Vec<(f64, f64)>> {
+    let (all_a, all_b) = (total(a), total(b));
+    if all_a == 0.0 || all_b == 0.0 {
+        return None;
+    }
+    let mut edges: Vec<f64> =
+        a.histogram.iter().chain(&b.histogram).flat_map(|bucket| [bucket.low, bucket.high]).collect();
+    edges.sort_by(f64::total_cmp);
+    edges.dedup();
+    let (cells_a, cells_b) = (cells(a, &edges), cells(b, &edges));
+    Some(cells_a.into_iter().zip(cells_b).map(|(p, q)| (p / all_a, q / all_b)).collect())
+}
+
+fn total(numbers: &NumberProfile) -> f64 {
+    numbers.count as f64 + numbers.nan as f64 + numbers.infinite() as f64
+}
+
+/// Numbers by cell: between each two edges, then at each edge, then NaN and the infinities.
+fn cells(numbers: &NumberProfile, edges: &[f64]) -> Vec<f64> {
+    let gaps = edges.len().saturating_sub(1);
+    let mut cells = vec![0.0; gaps + edges.len()];
+    let place = |edge: f64| edges.partition_point(|other| *other < edge);
+    for bucket in &numbers.histogram {
+        let (first, last) = (place(bucket.low), place(bucket.high));
+        if first == last {
+            cells[gaps + first] += bucket.count as f64;
+        }
+        for gap in first..last {
+            let share = share((edges[gap], edges[gap + 1]), (bucket.low, bucket.high));
+            cells[gap] += bucket.count as f64 * share;
+        }
+    }
+    cells.extend([numbers.nan, numbers.negative_infinite, numbers.positive_infinite].map(|count| count as f64));
+    cells
+}
+
+/// The share of a bucket that lies in a cell of it.
+fn share(cell: (f64, f64), bucket: (f64, f64)) -> f64 {
+    // Halves of the widest buckets, so that they do not overflow.
+    let scale = if (bucket.1 - bucket.0).is_finite() { 1.0 } else { 0.5 };
+    (cell.1 * scale - cell.0 * scale) / (bucket.1 * scale - bucket.0 * scale)
+}
