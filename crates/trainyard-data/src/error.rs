@@ -2,6 +2,7 @@
 
 use datafusion::parquet::errors::ParquetError;
 use std::fmt;
+use std::path::PathBuf;
 use trainyard_features::ColumnType;
 
 use crate::source::{Location, ObjectUrl};

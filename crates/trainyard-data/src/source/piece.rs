@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn pieces_of_text_give_the_batches_of_a_scan() {
-        let (folder, config) = people(150_000);
+        let (folder, config) = people(300_000);
         std::fs::copy(folder.path().join("people.csv"), folder.path().join("people-2.csv")).unwrap();
         std::fs::write(folder.path().join("q.csv"), "age,city,income,rich\n1,Bern,2,1\n").unwrap();
         check_scans(&SourceConfig { path: folder.path().into(), ..config }, &["age", "income"], 3);

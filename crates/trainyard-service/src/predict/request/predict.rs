@@ -444,7 +444,7 @@ mod tests {
     #[test]
     fn text_must_be_unicode() {
         let spec = ModelSpec { name: "half_plus_two".into(), version: VersionChoice::Latest };
-        let error = answer(&manager(), &spec, b"{\"instances\": [\"\xff\"]}").unwrap_err();
+        let error = answer(&manager(), &spec, b"{\"instances\": [\"\xff\"]}", None).unwrap_err();
         assert!(error.to_string().contains("JSON Value: \"\u{fffd}\" Type: String"), "{error}");
     }
 
