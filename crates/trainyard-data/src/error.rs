@@ -1,8 +1,9 @@
 //! What can go wrong between a file and a batch.
 
-use datafusion::parquet::errors::ParquetError;
 use std::fmt;
 use std::path::PathBuf;
+
+use datafusion::parquet::errors::ParquetError;
 use trainyard_features::ColumnType;
 
 use crate::source::{Location, ObjectUrl};
