@@ -11,13 +11,13 @@ use crate::{Result, report, work};
 /// Reads all rows with the types that ours are read with, on as many threads, and drops them.
 pub fn scan(file: &Path, threads: usize) -> Result<()> {
     let source = work::open(file)?;
-    let schema = source.table()?.schema();
+    let schema = source.table().schema();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     let start = Instant::now();
     let rows = runtime.block_on(async {
         let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(threads));
         let options = CsvReadOptions::new().schema(&schema);
-        let table = context.read_csv(file.to_string_lossy(), options).await?;
+        let table = context.read_csv(file.to_string_lossy().as_ref(), options).await?;
         let counts = table.execute_stream_partitioned().await?.into_iter().map(|mut batches| {
             tokio::spawn(async move {
                 let mut rows = 0;
