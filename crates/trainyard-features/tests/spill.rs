@@ -86,8 +86,10 @@ proptest! {
         let mut cuts: Vec<u64> = cuts.iter().map(|cut| cut.index(rows as usize) as u64).collect();
         cuts.extend([0, rows]);
         cuts.sort_unstable();
-        let batches = |ends: &[u64]| (ends[0]..ends[1]).step_by(3000).map(|row| batch(row..ends[1].min(row + 3000)));
-        let mut partitions: Vec<Vec<RecordBatch>> = cuts.windows(2).map(|ends| batches(ends).collect()).collect();
+        let batches = |ends: &[u64]| -> Vec<RecordBatch> {
+            (ends[0]..ends[1]).step_by(3000).map(|row| batch(row..ends[1].min(row + 3000))).collect()
+        };
+        let mut partitions: Vec<Vec<RecordBatch>> = cuts.windows(2).map(batches).collect();
         if backwards {
             partitions.reverse();
             partitions.iter_mut().for_each(|batches| batches.reverse());
