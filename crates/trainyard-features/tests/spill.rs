@@ -16,8 +16,9 @@ const SPECS: &str = r#"
     [all]
     op = "vocabulary"
     input = "city"
-    [n]
+    [numbers]
     op = "vocabulary"
+    input = "n"
     top_k = 700
     [mode]
     op = "impute"

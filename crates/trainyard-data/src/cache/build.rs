@@ -111,7 +111,7 @@ mod tests {
         let config = SourceConfig { path: csv.as_path().into(), ..SourceConfig::default() };
         let source = Source::open(&config, &[("tags", None)]).unwrap();
         let specs =
-            r#"{ "parts": { "op": "tokenize", "input": "tags" }, "tags": { "op": "vocabulary", "input": "parts" } }"#;
+            r#"{ "parts": { "op": "tokenize", "input": "tags" }, "known": { "op": "vocabulary", "input": "parts" } }"#;
         let features = Features::new(serde_json::from_str(specs).unwrap(), source.schema(), None, None).unwrap();
         let features = fit(features, &source, 2, &|_| {}).unwrap();
         let started = AtomicU64::new(0);

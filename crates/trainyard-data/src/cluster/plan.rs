@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn tasks_find_together_what_a_local_pass_finds() {
-        let (folder, config) = people(150_000);
+        let (folder, config) = people(300_000);
         std::fs::copy(folder.path().join("people.csv"), folder.path().join("people-2.csv")).unwrap();
         let config = crate::SourceConfig { path: folder.path().into(), ..config };
         let (features, source) = unfitted(&config).unwrap();
@@ -227,7 +227,7 @@ mod tests {
                 for message in Assembly::new(7).take(rows).unwrap() {
                     match message {
                         Message::State(state) => all.merge(round.read(&state).unwrap()).unwrap(),
-                        Message::End { rows, skipped } => assert_eq!((rows, skipped), (150_000, 0)),
+                        Message::End { rows, skipped } => assert_eq!((rows, skipped), (300_000, 0)),
                         other => panic!("{other:?}"),
                     }
                 }
