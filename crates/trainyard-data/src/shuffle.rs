@@ -66,6 +66,9 @@ struct Shards {
     blocks: Vec<Vec<usize>>,
 }
 
+/// A shard, and where its rows lie among those in memory.
+type ShardPlaces = (usize, Range<usize>);
+
 /// Bytes that the place of a row takes in memory while it is found.
 const PLACE_BYTES: u64 = 24;
 /// Bytes that a byte of encoded rows takes while rows are gathered and encoded anew.
@@ -125,13 +128,13 @@ impl<'a> Shuffle<'a> {
     }
 
     /// The rows of these blocks, the first of which has this number, by shard; and where each shard lies among them.
-    fn by_shard(&self, blocks: Range<usize>, first: u64) -> Result<(Rows, Vec<(usize, Range<usize>)>)> {
+    fn by_shard(&self, blocks: Range<usize>, first: u64) -> Result<(Rows, Vec<ShardPlaces>)> {
         let blocks = read(self.cache, blocks)?;
         let shard = |row: u64| (self.permutation.place(row) / self.shard_rows) as usize;
         let mut picks: Vec<(usize, Pick)> =
             (first..).zip(stored(&blocks)).map(|(row, pick)| (shard(row), pick)).collect();
         picks.sort_by_key(|(shard, _)| *shard);
-        let mut shards: Vec<(usize, Range<usize>)> = Vec::new();
+        let mut shards: Vec<ShardPlaces> = Vec::new();
         for of_shard in picks.chunk_by(|(a, _), (b, _)| a == b) {
             let start = shards.last().map_or(0, |(_, places)| places.end);
             shards.push((of_shard[0].0, start..start + of_shard.len()));

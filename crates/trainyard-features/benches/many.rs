@@ -49,7 +49,8 @@ fn scan(columns: &[Vec<ArrayRef>], n: usize) -> Result<Duration, Box<dyn Error>>
     let mut collector = fitting.collector_within(Memory { bytes: 8 << 30, spill: Spill::default() });
     let start = Instant::now();
     for batch in 0..BATCHES as usize {
-        let arrays = (0..n).map(|i| (name(i), Arc::clone(&columns[i % columns.len()][batch]), true));
+        let array = |i: usize| columns[i % columns.len()].get(batch).map(Arc::clone);
+        let arrays = (0..n).filter_map(|i| Some((name(i), array(i)?, true)));
         collector.update(&RecordBatch::try_from_iter_with_nullable(arrays)?)?;
     }
     Ok(start.elapsed())

@@ -1,7 +1,7 @@
 //! The bound on memory holds on data that is much larger.
 //!
 //! Slow, so it is asked for by name: `cargo test --release --workspace --test memory -- --ignored two_gigabytes`.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and tells what it measured")]
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -80,11 +80,11 @@ fn write_rows(path: &Path, bytes: u64) -> u64 {
 }
 
 fn write_row(line: &mut String, random: impl Fn(u64) -> u64) {
-    line.push(if random(0) % 4 == 0 { '1' } else { '0' });
+    line.push(if random(0).is_multiple_of(4) { '1' } else { '0' });
     for i in 1..=NUMBERS as u64 {
         let bits = random(i);
         line.push(',');
-        if bits % 20 > 0 {
+        if !bits.is_multiple_of(20) {
             write!(line, "{}.{}", bits >> 50, bits >> 8 & 7).unwrap();
         }
     }

@@ -185,7 +185,8 @@ mod tests {
         for source in [all, learnt, held_out] {
             let whole: Vec<RecordBatch> = source.scan().unwrap().map(Result::unwrap).collect();
             let pieces = source.pieces().unwrap().iter();
-            let apart = pieces.flat_map(|piece| source.scan_pieces(&[piece.clone()]).unwrap()).map(Result::unwrap);
+            let apart =
+                pieces.flat_map(|piece| source.scan_pieces(std::slice::from_ref(piece)).unwrap()).map(Result::unwrap);
             assert!(apart.eq(whole));
         }
     }

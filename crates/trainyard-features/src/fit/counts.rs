@@ -87,6 +87,9 @@ impl ValueKind {
     }
 }
 
+/// Values and their counts, as they are read.
+type Entries<'a> = Box<dyn Iterator<Item = Result<(Value, u64)>> + 'a>;
+
 impl Counts {
     /// Counts every value up to `limit` distinct ones, beyond that a sample of them.
     pub fn sample(limit: usize) -> Self {
@@ -220,12 +223,12 @@ impl Counts {
 
     /// Ends counting: what is partly on disk goes there whole, so that each value can be found once.
     pub fn settle(&mut self, spill: &Spill) -> Result<()> {
-        if self.runs.is_empty() || self.len() == 0 { Ok(()) } else { self.spill(spill) }
+        if self.runs.is_empty() || self.in_memory() == 0 { Ok(()) } else { self.spill(spill) }
     }
 
     /// Number of distinct values in memory; of a sample an estimate.
     pub fn distinct(&self) -> u64 {
-        (self.len() as u64) << self.level.min(32)
+        (self.in_memory() as u64) << self.level.min(32)
     }
 
     /// Whether every value was counted.
@@ -248,7 +251,7 @@ impl Counts {
     }
 
     /// The values and their counts by value, in the order that those of other counts of the same column have.
-    pub(super) fn by_value(&self) -> Result<Box<dyn Iterator<Item = Result<(Value, u64)>> + '_>> {
+    pub(super) fn by_value(&self) -> Result<Entries<'_>> {
         if !self.runs.is_empty() {
             return Ok(Box::new(Run::merged(&self.runs)?));
         }
@@ -321,11 +324,11 @@ impl Counts {
     }
 
     fn is_empty(&self) -> bool {
-        self.len() == 0 && self.runs.is_empty()
+        self.in_memory() == 0 && self.runs.is_empty()
     }
 
     /// Number of values in memory.
-    fn len(&self) -> usize {
+    fn in_memory(&self) -> usize {
         self.numbers.len() + self.texts.len() + self.long.len()
     }
 
@@ -414,7 +417,7 @@ impl Counts {
 
     /// Goes up levels until the limit is kept.
     fn shrink(&mut self) {
-        while self.limit.is_some_and(|limit| self.len() > limit) && self.level < 63 {
+        while self.limit.is_some_and(|limit| self.in_memory() > limit) && self.level < 63 {
             self.raise(self.level + 1);
         }
     }

@@ -53,7 +53,7 @@ pub fn jensen_shannon(a: &ColumnProfile, b: &ColumnProfile) -> Option<f64> {
         return number_shares(a, b).map(divergence);
     }
     let pairs = value_shares(a.values.as_ref()?, b.values.as_ref()?)?;
-    Some(divergence(pairs.into_iter().map(|(_, pair)| pair).collect()))
+    Some(divergence(pairs.into_values().collect()))
 }
 
 fn divergence(pairs: Vec<(f64, f64)>) -> f64 {
