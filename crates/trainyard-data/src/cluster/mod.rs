@@ -6,13 +6,13 @@
 //!       └──────────────── Message, in the order of the rows ◄──┘
 //! ```
 //!
-//! A [`Job`](job::Job) is a source and what is done with its rows: a round of fitting, or encoding. It travels as a table
-//! whose rows are [messages](message): one partition a task, each of which reads some of the source's pieces. Ballista plans,
+//! A `Job` is a source and what is done with its rows: a round of fitting, or encoding. It travels as a table
+//! whose rows are messages (`message`): one partition a task, each of which reads some of the source's pieces. Ballista plans,
 //! places and retries the tasks; what they do is the code of a local pass, so that the results have the same bytes.
 //!
 //! Why no aggregate function for the merging of what tasks collect? It would run on one machine all the same, the driver reads
 //! the result in any case, and a state of any size can travel in parts, where one value of a table cannot. Why a leaf of
-//! DataFusion below [`JobExec`](plan::JobExec)? When a scheduler gives a task some partitions of a plan, it cuts the leaves that
+//! DataFusion below `JobExec`? When a scheduler gives a task some partitions of a plan, it cuts the leaves that
 //! it knows; one of another kind would be run as a whole by each task.
 //!
 //! What can be mended by another try is an I/O error and retried by Ballista; every other error ends the job, and the driver
