@@ -11,7 +11,7 @@ const SHUFFLE: [&str; 3] = ["prepare", "spec.toml", "--shuffle"];
 
 /// Rows whose label comes sorted, in several blocks.
 fn sorted(n: usize) -> String {
-    let row = |i: usize| format!("r{i},{},{},{}.0\n", i % 97, ["a", "b", "c"][i % 3], i * 8 / n);
+    let row = |i: usize| format!("r{i},{}.0,{},{}.0\n", i % 97, ["a", "b", "c"][i % 3], i * 8 / n);
     format!("id,size,town,price\n{}", (0..n).map(row).collect::<String>())
 }
 
