@@ -10,8 +10,9 @@ use std::sync::Arc;
 use trainyard_features::{ColumnType, Error, Features, FittedFeatures, Memory, Result, Schema, Spill};
 
 const SPECS: &str = r#"
-    [city]
+    [frequent]
     op = "vocabulary"
+    input = "city"
     min_count = 2
     [all]
     op = "vocabulary"
