@@ -1,27 +1,27 @@
 //! What all rows of a source are like.
 
-use arrow::record_batch::RecordBatch;
 use trainyard_features::profile::{Profile, Profiler, ProfilerConfig, Refiner};
 
-use crate::gather::{Gather, Gathered, gather};
-use crate::{Error, Result, Source};
+use crate::gather::{Findings, gather};
+use crate::ordered::internal;
+use crate::{Engine, Result, Source};
 
 /// How to profile.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Profiling {
     /// What is to be found out.
     pub config: ProfilerConfig,
     /// Whether to pass over the rows again where that makes quantiles and buckets exact.
     pub exact: bool,
-    /// Threads that look at rows. The result does not depend on it.
-    pub threads: usize,
+    /// Where the rows are looked at. The result does not depend on it.
+    pub engine: Engine,
 }
 
 impl Default for Profiling {
     /// Everything but the comparison with a label, on all cores.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { config: ProfilerConfig { label: None, rows: true }, exact: true, threads }
+        Self { config: ProfilerConfig { label: None, rows: true }, exact: true, engine: threads.into() }
     }
 }
 
@@ -52,48 +52,30 @@ pub fn profile(source: &Source, how: &Profiling, progress: &dyn Fn(u64)) -> Resu
         rows += more;
         progress(rows);
     };
-    let empty = Profiler::new(source.schema(), &how.config)?;
-    let Gathered { state: profiler, skipped } = gather(source, how.threads, &empty, &mut count)?;
+    let empty = Findings::Profile(Profiler::new(source.schema(), &how.config)?);
+    let (found, skipped) = gather(source, &how.engine, &empty, &mut count)?;
+    let Findings::Profile(profiler) = found else { return Err(internal("a profile became a refinement")) };
     let wanted = if how.exact { profiler.refiners() } else { Vec::new() };
     let refine = |refiner: Refiner| {
         let source = source.select(&refiner.columns())?;
-        Ok::<_, Error>(gather(&source, how.threads, &refiner, &mut count)?.state)
+        match gather(&source, &how.engine, &Findings::Refinement(refiner), &mut count)?.0 {
+            Findings::Refinement(refiner) => Ok(refiner),
+            Findings::Profile(_) => Err(internal("a refinement became a profile")),
+        }
     };
     let refiners = wanted.into_iter().map(refine).collect::<Result<Vec<_>>>()?;
     Ok((profiler.finish(&refiners), skipped))
-}
-
-impl Gather for Profiler {
-    fn update(&mut self, batch: &RecordBatch) -> Result<()> {
-        Ok(self.update(batch)?)
-    }
-
-    fn merge(&mut self, other: Self) -> Result<()> {
-        Profiler::merge(self, &other);
-        Ok(())
-    }
-}
-
-impl Gather for Refiner {
-    fn update(&mut self, batch: &RecordBatch) -> Result<()> {
-        Ok(self.update(batch)?)
-    }
-
-    fn merge(&mut self, other: Self) -> Result<()> {
-        Refiner::merge(self, &other);
-        Ok(())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::people;
-    use crate::{Format, SinkFormat, SourceConfig};
+    use crate::{Error, Format, SinkFormat, SourceConfig};
 
     fn of(config: &SourceConfig, threads: usize) -> Result<Profile> {
         let label = Some("rich".to_owned());
-        let how = Profiling { config: ProfilerConfig { label, rows: true }, exact: true, threads };
+        let how = Profiling { config: ProfilerConfig { label, rows: true }, exact: true, engine: threads.into() };
         Ok(profile(&Source::open_all(config)?, &how, &|_| {})?.0)
     }
 

@@ -19,7 +19,7 @@ pub(crate) fn notices(train: &Source, eval: &Source, label: &str, threads: usize
         return Ok(Vec::new());
     }
     let config = ProfilerConfig { label: Some(label.to_owned()), rows: true };
-    let how = Profiling { config, exact: false, threads };
+    let how = Profiling { config, exact: false, engine: threads.into() };
     let look = |source: &Source| Ok::<_, Error>(profile(source, &how, &|_| {})?.0);
     let (train, eval) = (look(train)?, look(eval)?);
     let shared = shared_rows(&train, &eval).filter(|(rows, _)| *rows as f64 > SHARED * eval.rows as f64);

@@ -246,6 +246,21 @@ fn parquet_is_read_on_a_cluster_too() {
 }
 
 #[test]
+fn statistics_made_on_a_cluster_have_the_bytes_of_local_ones() {
+    let project = Project::new(3);
+    let (_scheduler, _executors, address) = cluster(&project, "2");
+    let stats = |name: &str, flags: &[&str]| {
+        let args = ["stats", "data", "--label", "price", "--output", "stats.html", "--save", name];
+        let output = project.command(&[&args, flags].concat()).output().unwrap();
+        succeeds(&output);
+        let table = String::from_utf8(output.stdout).unwrap().replace(name, "");
+        (table, ["stats.html", name].map(|file| std::fs::read(project.path(file)).unwrap()))
+    };
+    let local = stats("local.json", &[]);
+    assert!(local == stats("cluster.json", &["--cluster", &address]));
+}
+
+#[test]
 fn an_executor_that_is_killed_midway_changes_nothing() {
     let project = Project::new(12).local();
     let (_scheduler, [mut one, _two], address) = cluster(&project, "1");

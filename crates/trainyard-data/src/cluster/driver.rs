@@ -16,6 +16,7 @@ use super::runtime;
 use crate::background::{Background, Sink};
 use crate::cache::{Layout, Split};
 use crate::error::{Error, Result};
+use crate::gather::Findings;
 use crate::ordered::internal;
 use crate::source::Piece;
 use crate::{RecordBatch, Source};
@@ -70,18 +71,46 @@ impl Cluster {
     /// A round of fitting over all rows of a source. `progress` is told how many more were read.
     pub(crate) fn fit(&self, round: &Round, source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Collector> {
         let job = Job { source: source.clone(), work: Work::Fit(round.clone()) };
-        let (mut all, mut skipped) = (round.collector(), 0);
-        for message in self.run(&job)? {
+        let mut all = round.collector();
+        self.collect(&job, &mut |state| Ok(all.merge(round.read(state)?)?), progress)?;
+        Ok(all)
+    }
+
+    /// What all rows of a source are like, beginning with `empty`, and how many were skipped. `progress` is told how many more
+    /// were read.
+    pub(crate) fn gather(
+        &self,
+        source: &Source,
+        empty: &Findings,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(Findings, u64)> {
+        let job = Job { source: source.clone(), work: Work::Gather(empty.clone()) };
+        let mut all = empty.clone();
+        let skipped = self.collect(&job, &mut |state| all.merge(&Findings::from_bytes(state)?), progress)?;
+        Ok((all, skipped))
+    }
+
+    /// Runs a job whose tasks each send a state, and hands all of these to `merge`. How many rows were skipped.
+    fn collect(
+        &self,
+        job: &Job,
+        merge: &mut dyn FnMut(&[u8]) -> Result<()>,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<u64> {
+        let (mut seen, mut skipped) = (0, 0);
+        for message in self.run(job)? {
             match message? {
-                Message::State(state) => all.merge(round.read(&state)?)?,
+                Message::State(state) => merge(&state)?,
                 Message::End { rows, skipped: more } => {
-                    skipped += more;
+                    (seen, skipped) = (seen + rows, skipped + more);
                     progress(rows);
                 }
-                Message::Rows(_) | Message::Misfit(_) => return Err(internal("a task of fitting sent encoded rows")),
+                Message::Rows(_) | Message::Misfit(_) => {
+                    return Err(internal("a task sent encoded rows in place of what it has learnt"));
+                }
             }
         }
-        if all.rows() == 0 { Err(source.no_rows(skipped)) } else { Ok(all) }
+        if seen == 0 { Err(job.source.no_rows(skipped)) } else { Ok(skipped) }
     }
 
     /// Encodes all rows of a source in a layout. They are handed to `sink` in their order, in the same batches as those of a

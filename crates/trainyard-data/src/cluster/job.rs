@@ -8,12 +8,13 @@ use trainyard_features::{FittedFeatures, Round};
 use super::message::Message;
 use crate::cache::{Layout, Split};
 use crate::error::{Error, Result};
+use crate::gather::Findings;
 use crate::ordered::internal;
 use crate::source::{Description, Piece};
 use crate::{RecordBatch, Source};
 
 /// What a job's bytes begin with: who wrote them, on one line. Programs of one version compute the same.
-const VERSION: &[u8] = concat!("trainyard ", env!("CARGO_PKG_VERSION"), " job 1\n").as_bytes();
+const VERSION: &[u8] = concat!("trainyard ", env!("CARGO_PKG_VERSION"), " job 2\n").as_bytes();
 
 /// The most bytes of a job, compressed. They travel to the scheduler, and with each task to an executor.
 const BYTES_MAX: usize = 64 << 20;
@@ -35,6 +36,8 @@ pub(super) enum Work {
     Fit(Round),
     /// They are made ready for a model, and stored in this layout.
     Encode { features: FittedFeatures, split: Split, layout: Layout },
+    /// It is found out what they are like, beginning with these findings.
+    Gather(Findings),
 }
 
 /// A job without what has a format of its own, which follows it.
@@ -43,8 +46,15 @@ struct Head {
     source: Description,
     /// The length of what follows.
     body: usize,
-    /// What to encode for; a round of fitting without.
-    encode: Option<(Split, Layout)>,
+    work: Kind,
+}
+
+/// What work it is.
+#[derive(Serialize, Deserialize)]
+enum Kind {
+    Fit,
+    Encode(Split, Layout),
+    Gather,
 }
 
 impl Job {
@@ -56,6 +66,7 @@ impl Job {
                 let transform = |rows: &RecordBatch| split.transform(features, rows);
                 self.encode(&transform, layout, pieces, emit)
             }
+            Work::Gather(empty) => self.gather(empty.clone(), pieces, emit),
         }
     }
 
@@ -66,6 +77,24 @@ impl Job {
         }
         let (rows, state) = (collector.rows(), Message::State(collector.to_bytes()?));
         if emit(state)? {
+            emit(Message::End { rows, skipped: scan.skipped() })?;
+        }
+        Ok(())
+    }
+
+    fn gather(
+        &self,
+        mut found: Findings,
+        pieces: &[Piece],
+        emit: &mut dyn FnMut(Message) -> Result<bool>,
+    ) -> Result<()> {
+        let (mut scan, mut rows) = (self.source.scan_pieces(pieces)?, 0);
+        for batch in scan.by_ref() {
+            let batch = batch?;
+            found.update(&batch)?;
+            rows += batch.num_rows() as u64;
+        }
+        if emit(Message::State(found.to_bytes()?))? {
             emit(Message::End { rows, skipped: scan.skipped() })?;
         }
         Ok(())
@@ -97,13 +126,14 @@ impl Job {
     ///
     /// When what was learnt in earlier rounds, such as vocabularies, is more than a plan can carry.
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
-        let (body, encode) = match &self.work {
-            Work::Fit(round) => (round.to_bytes()?, None),
+        let (body, work) = match &self.work {
+            Work::Fit(round) => (round.to_bytes()?, Kind::Fit),
             Work::Encode { features, split, layout } => {
-                (features.to_json().into_bytes(), Some((*split, layout.clone())))
+                (features.to_json().into_bytes(), Kind::Encode(*split, layout.clone()))
             }
+            Work::Gather(empty) => (empty.to_bytes()?, Kind::Gather),
         };
-        let head = Head { source: self.source.description()?, body: body.len(), encode };
+        let head = Head { source: self.source.description()?, body: body.len(), work };
         let head = serde_json::to_vec(&head).map_err(|error| internal(error.to_string()))?;
         let content = [&(head.len() as u64).to_le_bytes()[..], &head, &body].concat();
         let content = zstd::bulk::compress(&content, 1).map_err(Error::io("compress", "a job"))?;
@@ -134,12 +164,13 @@ impl Job {
         if body.len() != head.body {
             return Err(damaged());
         }
-        let work = match head.encode {
-            None => Work::Fit(Round::from_bytes(body)?),
-            Some((split, layout)) => {
+        let work = match head.work {
+            Kind::Fit => Work::Fit(Round::from_bytes(body)?),
+            Kind::Encode(split, layout) => {
                 let features = std::str::from_utf8(body).map_err(|_| damaged())?;
                 Work::Encode { features: FittedFeatures::from_json(features)?, split, layout }
             }
+            Kind::Gather => Work::Gather(Findings::from_bytes(body)?),
         };
         Ok(Job { source: Source::of_description(head.source)?, work })
     }

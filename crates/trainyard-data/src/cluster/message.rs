@@ -21,7 +21,8 @@ const ROW_BYTES: usize = 4 << 20;
 /// What a task has found, in the order in which it sends it.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// What a round of fitting has collected: [`trainyard_features::Collector::to_bytes`].
+    /// What was learnt from the rows: a [`Collector`](trainyard_features::Collector) or [`Findings`](crate::gather::Findings) as
+    /// bytes.
     State(Vec<u8>),
     /// Encoded rows.
     Rows(RecordBatch),

@@ -6,7 +6,7 @@
 //!       └──────────────── Message, in the order of the rows ◄──┘
 //! ```
 //!
-//! A `Job` is a source and what is done with its rows: a round of fitting, or encoding. It travels as a table
+//! A `Job` is a source and what is done with its rows: a round of fitting, encoding, or a pass of `stats`. It travels as a table
 //! whose rows are messages (`message`): one partition a task, each of which reads some of the source's pieces. Ballista plans,
 //! places and retries the tasks; what they do is the code of a local pass, so that the results have the same bytes.
 //!

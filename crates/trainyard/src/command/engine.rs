@@ -7,7 +7,7 @@ use trainyard::data::{Engine, Resources};
 /// Flags of the commands that pass over data.
 #[derive(Debug, Clone, Args)]
 pub struct EngineArgs {
-    /// Fit and encode on the cluster of this scheduler; the results are the same. The data must have the same paths on all machines.
+    /// Pass over the data on the cluster of this scheduler; the results are the same. The data must have the same paths on all machines.
     #[cfg(feature = "cluster")]
     #[arg(long, value_name = "df://HOST:PORT")]
     cluster: Option<String>,

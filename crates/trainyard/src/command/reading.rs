@@ -1,11 +1,12 @@
 //! How data is read that no model or spec describes.
 
+use super::engine::EngineArgs;
 use super::progress;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use trainyard::Spec;
-use trainyard::data::{OnError, PathSpec, Profiling, SourceConfig, Validated, profile_against};
+use trainyard::data::{OnError, PathSpec, Profiling, Resources, SourceConfig, Validated, profile_against};
 use trainyard::features::ColumnType;
 use trainyard::features::profile::{Profile, ProfilerConfig};
 use trainyard::features::validation::DataSchema;
@@ -32,6 +33,8 @@ pub struct Reading {
     /// Leave out rows that cannot be read, and count them.
     #[arg(long)]
     skip_errors: bool,
+    #[command(flatten)]
+    engine: EngineArgs,
 }
 
 impl Reading {
@@ -78,7 +81,7 @@ impl Reading {
             return Ok(Validated { profile, anomalies: Vec::new(), skipped: 0 });
         }
         let config = ProfilerConfig { label: label.map(str::to_owned), rows: true };
-        let how = Profiling { config, exact, ..Profiling::default() };
+        let how = Profiling { config, exact, engine: self.engine.engine(Resources::default())? };
         let bar = progress::Rows::new("look at the data");
         let validated = profile_against(schema, &self.source(data)?, &how, &|rows| bar.set(rows))?;
         if validated.skipped > 0 {
