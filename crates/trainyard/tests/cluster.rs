@@ -250,14 +250,19 @@ fn statistics_made_on_a_cluster_have_the_bytes_of_local_ones() {
     let project = Project::new(3);
     let (_scheduler, _executors, address) = cluster(&project, "2");
     let stats = |name: &str, flags: &[&str]| {
-        let args = ["stats", "data", "--label", "price", "--output", "stats.html", "--save", name];
+        let page = format!("{name}.html");
+        let args = ["stats", "data", "--label", "price", "--output", &page, "--save", name];
         let output = project.command(&[&args, flags].concat()).output().unwrap();
         succeeds(&output);
         let table = String::from_utf8(output.stdout).unwrap().replace(name, "");
-        (table, ["stats.html", name].map(|file| std::fs::read(project.path(file)).unwrap()))
+        (table, [&page, name].map(|file| std::fs::read(project.path(file)).unwrap()))
     };
     let local = stats("local.json", &[]);
     assert!(local == stats("cluster.json", &["--cluster", &address]));
+    // They are made there: without a cluster there are none.
+    let nobody = ["stats", "data", "--cluster", "df://127.0.0.1:1", "--cluster-patience", "0"];
+    let message = String::from_utf8(project.command(&nobody).output().unwrap().stderr).unwrap();
+    assert!(message.contains("error: the scheduler `127.0.0.1:1` does not answer"), "{message}");
 }
 
 #[test]
