@@ -71,15 +71,9 @@ impl Job {
     }
 
     fn fit(&self, round: &Round, pieces: &[Piece], emit: &mut dyn FnMut(Message) -> Result<bool>) -> Result<()> {
-        let (mut scan, mut collector) = (self.source.scan_pieces(pieces)?, round.collector());
-        for batch in scan.by_ref() {
-            collector.update(&batch?)?;
-        }
-        let (rows, state) = (collector.rows(), Message::State(collector.to_bytes()?));
-        if emit(state)? {
-            emit(Message::End { rows, skipped: scan.skipped() })?;
-        }
-        Ok(())
+        let mut collector = round.collector();
+        let end = self.read(pieces, &mut |rows| Ok(collector.update(rows)?))?;
+        send(collector.to_bytes()?, end, emit)
     }
 
     fn gather(
@@ -88,16 +82,19 @@ impl Job {
         pieces: &[Piece],
         emit: &mut dyn FnMut(Message) -> Result<bool>,
     ) -> Result<()> {
+        let end = self.read(pieces, &mut |rows| found.update(rows))?;
+        send(found.to_bytes()?, end, emit)
+    }
+
+    /// Hands the rows of some pieces to `learn`, and gives the message that they are read.
+    fn read(&self, pieces: &[Piece], learn: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<Message> {
         let (mut scan, mut rows) = (self.source.scan_pieces(pieces)?, 0);
         for batch in scan.by_ref() {
             let batch = batch?;
-            found.update(&batch)?;
+            learn(&batch)?;
             rows += batch.num_rows() as u64;
         }
-        if emit(Message::State(found.to_bytes()?))? {
-            emit(Message::End { rows, skipped: scan.skipped() })?;
-        }
-        Ok(())
+        Ok(Message::End { rows, skipped: scan.skipped() })
     }
 
     fn encode(
@@ -174,6 +171,14 @@ impl Job {
         };
         Ok(Job { source: Source::of_description(head.source)?, work })
     }
+}
+
+/// Sends what was learnt, and that all rows are read.
+fn send(state: Vec<u8>, end: Message, emit: &mut dyn FnMut(Message) -> Result<bool>) -> Result<()> {
+    if emit(Message::State(state))? {
+        emit(end)?;
+    }
+    Ok(())
 }
 
 /// Refuses the job of another version of the program.
