@@ -181,6 +181,21 @@ impl Histogram {
         (whole + (count as f64 * share) as u64, false)
     }
 
+    /// The finest intervals of which the numbers are counted, ascending: their smallest key, the leading bits that their keys
+    /// share, and the count. They are single numbers (32 bits) where a bin has one alone or the second scan looked, else bins.
+    pub fn finest(&self, refinement: Option<&Refinement>) -> Vec<(u32, u8, u64)> {
+        let mut finest = Vec::new();
+        for (bin, count, (least, greatest)) in self.bins() {
+            let key = |low: u16| u32::from(bin) << 16 | u32::from(low);
+            match refinement.and_then(|refinement| refinement.lows_of(bin)) {
+                _ if least == greatest => finest.push((key(least), 32, count)),
+                Some(lows) => finest.extend(lows.map(|(low, count)| (key(low), 32, count))),
+                None => finest.push((key(0), 16, count)),
+            }
+        }
+        finest
+    }
+
     /// The chance that a number of another histogram is larger than one of this, ties counting half: the area under the ROC
     /// curve. Numbers of one bin, which differ by less than 0.8 %, count as ties. `None` when either has no numbers.
     pub fn area_below(&self, other: &Self) -> Option<f64> {
@@ -307,7 +322,7 @@ impl Refinement {
 
     /// The lower half of the number at a place of a bin.
     fn select(&self, bin: u16, mut rank: u64) -> Option<u16> {
-        for (low, count) in self.lows(self.bins.binary_search(&bin).ok()?) {
+        for (low, count) in self.lows_of(bin)? {
             if rank < count {
                 return Some(low);
             }
@@ -318,8 +333,13 @@ impl Refinement {
 
     /// How many numbers of a bin have a smaller lower half; `None` when the scan did not look into the bin.
     fn below(&self, bin: u16, low: u16) -> Option<u64> {
-        let lows = self.lows(self.bins.binary_search(&bin).ok()?);
+        let lows = self.lows_of(bin)?;
         Some(lows.take_while(|(other, _)| *other < low).map(|(_, count)| count).sum())
+    }
+
+    /// The lower halves that a bin has, ascending, with their counts; `None` when the scan did not look into it.
+    fn lows_of(&self, bin: u16) -> Option<impl Iterator<Item = (u16, u64)>> {
+        Some(self.lows(self.bins.binary_search(&bin).ok()?))
     }
 
     /// The lower halves that the `i`-th bin has, ascending, with their counts.

@@ -1,5 +1,6 @@
 //! How different two columns are, as TensorFlow Data Validation measures it (`anomalies/metrics.cc`).
 
+use super::cells::common;
 use super::numbers::NumberProfile;
 use super::profile::{ColumnProfile, Profile};
 use super::values::ValueProfile;
@@ -44,10 +45,12 @@ pub fn l_infinity(a: &ColumnProfile, b: &ColumnProfile) -> Option<f64> {
 /// The Jensen–Shannon divergence `½ KL(p‖m) + ½ KL(q‖m)`, `m = (p + q) / 2`, with logarithms to base 2: from 0 for equal
 /// distributions to 1 for those without anything in common.
 ///
-/// Of numbers, the distributions are over the cells between all edges of both histograms, each bucket spread evenly over the
-/// cells that it covers; a bucket without width, NaN and the two infinities are cells of their own. Of values they are over the
-/// 1000 most frequent of either side, and what is left is one cell. `None` when a side has no values, or so many that they
-/// are not listed.
+/// Of numbers, the distributions are over the finest [cells](super::Cell) that both sides know, about 64 of them, of which frequent
+/// numbers are some; NaN and the two infinities are cells of their own. TensorFlow Data Validation takes ten buckets of equal
+/// width instead and their numbers as spread evenly, which calls columns different that are not: an outlier in one data set
+/// makes its buckets wide, and nearly all its numbers are then taken to be where they are not. Of values the distributions are
+/// over the 1000 most frequent of either side, and what is left is one cell. `None` when a side has no values, or so many that
+/// they are not listed.
 pub fn jensen_shannon(a: &ColumnProfile, b: &ColumnProfile) -> Option<f64> {
     if let (Some(a), Some(b)) = (&a.numbers, &b.numbers) {
         return number_shares(a, b).map(divergence);
@@ -90,40 +93,11 @@ fn number_shares(a: &NumberProfile, b: &NumberProfile) -> Option<Vec<(f64, f64)>
     if all_a == 0.0 || all_b == 0.0 {
         return None;
     }
-    let mut edges: Vec<f64> =
-        a.histogram.iter().chain(&b.histogram).flat_map(|bucket| [bucket.low, bucket.high]).collect();
-    edges.sort_by(f64::total_cmp);
-    edges.dedup();
-    let (cells_a, cells_b) = (cells(a, &edges), cells(b, &edges));
-    Some(cells_a.into_iter().zip(cells_b).map(|(p, q)| (p / all_a, q / all_b)).collect())
+    let others = [(a.nan, b.nan), (a.negative_infinite, b.negative_infinite), (a.positive_infinite, b.positive_infinite)];
+    let counts = common(&a.cells, &b.cells).into_iter().chain(others);
+    Some(counts.map(|(in_a, in_b)| (in_a as f64 / all_a, in_b as f64 / all_b)).collect())
 }
 
 fn total(numbers: &NumberProfile) -> f64 {
     numbers.count as f64 + numbers.nan as f64 + numbers.infinite() as f64
-}
-
-/// Numbers by cell: between each two edges, then at each edge, then NaN and the infinities.
-fn cells(numbers: &NumberProfile, edges: &[f64]) -> Vec<f64> {
-    let gaps = edges.len().saturating_sub(1);
-    let mut cells = vec![0.0; gaps + edges.len()];
-    let place = |edge: f64| edges.partition_point(|other| *other < edge);
-    for bucket in &numbers.histogram {
-        let (first, last) = (place(bucket.low), place(bucket.high));
-        if first == last {
-            cells[gaps + first] += bucket.count as f64;
-        }
-        for gap in first..last {
-            let share = share((edges[gap], edges[gap + 1]), (bucket.low, bucket.high));
-            cells[gap] += bucket.count as f64 * share;
-        }
-    }
-    cells.extend([numbers.nan, numbers.negative_infinite, numbers.positive_infinite].map(|count| count as f64));
-    cells
-}
-
-/// The share of a bucket that lies in a cell of it.
-fn share(cell: (f64, f64), bucket: (f64, f64)) -> f64 {
-    // Halves of the widest buckets, so that they do not overflow.
-    let scale = if (bucket.1 - bucket.0).is_finite() { 1.0 } else { 0.5 };
-    (cell.1 * scale - cell.0 * scale) / (bucket.1 * scale - bucket.0 * scale)
 }

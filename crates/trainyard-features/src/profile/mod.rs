@@ -36,6 +36,7 @@
 //! ```
 
 mod association;
+mod cells;
 mod column;
 mod distance;
 mod hints;
@@ -50,6 +51,7 @@ mod tests;
 mod values;
 
 pub use association::{Association, Measure};
+pub use cells::Cell;
 pub use distance::{Distance, distances, jensen_shannon, l_infinity};
 pub use hints::{Hint, hints, shared_rows};
 pub use numbers::{Bucket, NumberProfile, NumberState, QuantileValue};

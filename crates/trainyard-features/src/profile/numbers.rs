@@ -1,5 +1,6 @@
 //! Numbers of a column: moments, quantiles, histogram.
 
+use super::cells::{Cell, cells};
 use crate::fit::{Histogram, Moments, Quantile, Refinement};
 use serde::{Deserialize, Serialize};
 use trainyard_graph::ExactSum;
@@ -50,6 +51,8 @@ pub struct NumberProfile {
     pub quantiles: Vec<QuantileValue>,
     /// Ten buckets of one width from the smallest to the largest; a single one when these are the same; none of nothing.
     pub histogram: Vec<Bucket>,
+    /// Where they lie, by which columns are compared.
+    pub cells: Vec<Cell>,
     /// Whether quantiles and buckets are exact; otherwise they are right to within 0.8 % of the number.
     pub exact: bool,
 }
@@ -169,6 +172,7 @@ impl NumberState {
             max: some(self.max()),
             quantiles,
             histogram,
+            cells: cells(&self.histogram, refinement),
             exact: quantiles_exact && histogram_exact,
         }
     }

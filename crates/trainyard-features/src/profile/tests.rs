@@ -252,24 +252,32 @@ fn distances_of_values_are_those_of_their_shares() {
     assert_eq!(jensen_shannon(&a, &column(texts(&[""]))), None);
 }
 
-/// By hand: the mass of a bucket is split evenly over the cells that it covers, and NaN is a cell of its own.
+/// By hand.
 #[test]
-fn distances_of_numbers_are_over_the_cells_of_both_histograms() {
-    let even = |from: f64, width: f64| -> ArrayRef {
-        floats(&(0..=10).map(|i| Some(from + width * f64::from(i))).collect::<Vec<_>>())
-    };
-    let (a, b) = (column(even(0.0, 1.0)), column(even(20.0, 1.0)));
-    assert!((jensen_shannon(&a, &b).unwrap() - 1.0).abs() < 1e-12);
-    assert_eq!(jensen_shannon(&a, &a), Some(0.0));
-    let (with_nan, nothing_else) = (column(floats(&[Some(1.0), Some(f64::NAN)])), column(floats(&[Some(1.0)])));
+fn distances_of_numbers_are_over_the_cells_that_both_know() {
+    let of = |values: &[f64]| column(floats(&values.iter().copied().map(Some).collect::<Vec<_>>()));
+    let even = |from: i32| of(&(from..from + 11).map(f64::from).collect::<Vec<_>>());
+    assert_eq!(jensen_shannon(&even(0), &even(20)), Some(1.0));
+    assert_eq!(jensen_shannon(&even(0), &even(0)), Some(0.0));
     // p = (1/2, 1/2), q = (1, 0), m = (3/4, 1/4).
     let expected = (0.5 * (2.0_f64 / 3.0).log2() + 0.5 + (4.0_f64 / 3.0).log2()) / 2.0;
-    assert!((jensen_shannon(&with_nan, &nothing_else).unwrap() - expected).abs() < 1e-12);
-    // Two buckets' worth of [0, 10] against the same numbers in buckets of half the width: every second cell is shared.
-    let (wide, narrow) = (column(floats(&[Some(0.0), Some(10.0)])), column(floats(&[Some(0.0), Some(5.0)])));
-    // p has 1/4 in each half of [0, 1] and of [9, 10]; q has 1/2 in [0, 0.5] and in [4.5, 5].
-    let terms = 0.25 * (0.25_f64 / 0.375).log2() + 0.25 + 0.5 + 0.5 * (0.5_f64 / 0.375).log2() + 0.5;
-    assert!((jensen_shannon(&wide, &narrow).unwrap() - terms / 2.0).abs() < 1e-12);
+    assert!((jensen_shannon(&of(&[1.0, f64::NAN]), &of(&[1.0])).unwrap() - expected).abs() < 1e-12);
+    // p = (1/2, 1/2, 0), q = (1/2, 0, 1/2): each number is a cell.
+    assert!((jensen_shannon(&of(&[0.0, 10.0]), &of(&[0.0, 5.0])).unwrap() - 0.5).abs() < 1e-12);
+}
+
+/// Two samples of a skewed distribution in steps of a tenth, of which one has an outlier; then the same with a drift.
+#[test]
+fn an_outlier_is_no_drift_and_a_drift_is_one() {
+    let sample = |seed: u64, scale: f64| -> Vec<Option<f64>> {
+        let uniform = (0..5000).map(|i| ((i * 7919 + seed * 104_729) % 5003) as f64 / 5003.0);
+        uniform.map(|u| Some((-(1.0 - u).ln() * 30.0 * scale).round() / 10.0)).collect()
+    };
+    let plain = column(floats(&sample(1, 1.0)));
+    let with_outlier = column(floats(&[sample(2, 1.0), vec![Some(5000.0)]].concat()));
+    let drifted = column(floats(&sample(2, 2.0)));
+    assert!(jensen_shannon(&plain, &with_outlier).unwrap() < 0.01, "{:?}", jensen_shannon(&plain, &with_outlier));
+    assert!(jensen_shannon(&plain, &drifted).unwrap() > 0.05, "{:?}", jensen_shannon(&plain, &drifted));
 }
 
 #[test]
