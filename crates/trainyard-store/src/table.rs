@@ -135,15 +135,18 @@ impl Table {
     }
 
     /// As [`update_rows`](Self::update_rows), for rows that are shorter than the vectors of a processor: an optimizer treats
-    /// each number by itself, so many rows are to it as good as one long one.
-    fn update_blocks(&mut self, rates: &Rates, positions: &[usize], gradients: &[f32]) {
-        let mut later = positions.iter().skip(BLOCK);
-        for (positions, gradients) in positions.chunks(BLOCK).zip(gradients.chunks(BLOCK * self.dim)) {
-            later.by_ref().take(BLOCK).for_each(|&position| self.rows.prefetch(position, self.rows.width()));
-            self.block.gather(&self.rows, positions);
-            let (weights, slots) = self.block.parts(gradients.len());
-            self.optimizer.apply(rates, weights, gradients, slots);
-            self.block.scatter(&mut self.rows, positions);
+    /// each number by itself, so many rows are to it as good as one long one. A row that comes twice ends a block, so that its
+    /// second update sees the first.
+    fn update_blocks(&mut self, rates: &Rates, mut positions: &[usize], mut gradients: &[f32]) {
+        while !positions.is_empty() {
+            let (block, rest) = positions.split_at(distinct(positions));
+            let (block_gradients, rest_gradients) = gradients.split_at(block.len() * self.dim);
+            rest.iter().take(BLOCK).for_each(|&position| self.rows.prefetch(position, self.rows.width()));
+            self.block.gather(&self.rows, block);
+            let (weights, slots) = self.block.parts(block_gradients.len());
+            self.optimizer.apply(rates, weights, block_gradients, slots);
+            self.block.scatter(&mut self.rows, block);
+            (positions, gradients) = (rest, rest_gradients);
         }
     }
 
@@ -162,7 +165,7 @@ impl Table {
         TableState { name: self.spec.name.clone(), dim: self.dim, ids, weights, slots }
     }
 
-    /// Makes the row of an id as it starts, unless the id came earlier in the same push, which only debug builds refuse.
+    /// Makes the row of an id as it starts, unless the id came earlier in the same push.
     fn make(&mut self, id: u64) -> usize {
         if let Some(position) = self.index.find(id) {
             return position;
@@ -182,6 +185,20 @@ impl Table {
         self.index.insert(id, position);
         position
     }
+}
+
+/// How many of the first [`BLOCK`] positions come before one that repeats an earlier.
+fn distinct(positions: &[usize]) -> usize {
+    // A bit for each position modulo their number tells nearly all positions to be new without looking at the others.
+    let mut seen = [0_u64; 16];
+    for (i, &position) in positions.iter().take(BLOCK).enumerate() {
+        let (word, bit) = (position / 64 % seen.len(), 1 << (position % 64));
+        if seen[word] & bit != 0 && positions[..i].contains(&position) {
+            return i;
+        }
+        seen[word] |= bit;
+    }
+    positions.len().min(BLOCK)
 }
 
 impl Found {
@@ -221,9 +238,11 @@ mod tests {
 
     #[test]
     fn an_id_twice_in_a_push_is_one_row() {
-        let mut table = table();
-        table.push(1, &[7, 7], &[1.0, 1.0]);
-        assert_eq!(table.state().ids, [7]);
+        check(&[&[7, 7]], &[7], &[-1.0]);
+        // Far apart, in one block and in two, among rows whose bits are the same.
+        let ids: Vec<u64> = (0..2000).chain([1030, 1999, 3]).collect();
+        let weight = |id| if [1030, 1999, 3].contains(&id) { -1.0 } else { 0.0 };
+        check(&[&ids], &ids[..2000], &(0..2000).map(weight).collect::<Vec<f32>>());
     }
 
     #[test]
