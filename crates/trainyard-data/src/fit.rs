@@ -68,7 +68,7 @@ pub fn fit_within(
         };
         let collector = match &engine {
             Engine::Local(Resources { threads, .. }) => {
-                pass(collectors(round, *threads, &memory), &source, &mut progress)?
+                pass(*threads, collectors(round, *threads, &memory), &source, &mut progress)?
             }
             #[cfg(feature = "cluster")]
             Engine::Cluster(cluster) => cluster.fit(round, &source, &mut progress)?,
@@ -78,37 +78,42 @@ pub fn fit_within(
     Ok(fitting.finish()?)
 }
 
-/// A collector for each thread, with its part of the memory.
+/// Collectors, each with its part of the memory: one, which all threads share, unless there are more threads than columns to work
+/// on at the same time.
 fn collectors(round: &Round, threads: usize, memory: &Memory) -> Vec<Collector> {
-    let threads = threads.max(1);
-    let memory = Memory { bytes: memory.bytes / threads, ..memory.clone() };
-    (0..threads).map(|_| round.collector_within(memory.clone())).collect()
+    let n = threads.div_ceil(round.columns().len().max(1)).max(1);
+    let memory = Memory { bytes: memory.bytes / n, ..memory.clone() };
+    (0..n).map(|_| round.collector_within(memory.clone())).collect()
 }
 
 /// One pass: each thread takes the next batch when it is done with its last one, of a scan of its own while that lasts.
-fn pass(collectors: Vec<Collector>, source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Collector> {
-    let scans = scans(source, collectors.len())?;
+fn pass(
+    threads: usize,
+    collectors: Vec<Collector>,
+    source: &Source,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Collector> {
+    let scans = scans(source, threads.max(1))?;
     let (counter, counts) = channel();
     let mut seen = 0;
-    let collector = thread::scope(|scope| {
-        let start = |(thread, collector)| {
-            let (scans, counter) = (&scans, counter.clone());
+    thread::scope(|scope| {
+        let start = |thread: usize| {
+            let (scans, counter, collector) = (&scans, counter.clone(), &collectors[thread % collectors.len()]);
             scope.spawn(move || collect(scans, thread, collector, counter))
         };
-        let threads: Vec<_> = collectors.into_iter().enumerate().map(start).collect();
+        let threads: Vec<_> = (0..threads.max(1)).map(start).collect();
         drop(counter);
         for rows in counts {
             seen += rows;
             progress(rows);
         }
-        let collectors = threads.into_iter().map(|thread| match thread.join() {
-            Ok(collector) => collector,
+        threads.into_iter().try_for_each(|thread| match thread.join() {
+            Ok(collected) => collected,
             Err(panic) => std::panic::resume_unwind(panic),
-        });
-        merge(collectors.collect::<Result<Vec<_>>>()?)
+        })
     })?;
     let skipped = scans.iter().map(|scan| locked(scan).skipped()).sum();
-    if seen == 0 { Err(source.no_rows(skipped)) } else { Ok(collector) }
+    if seen == 0 { Err(source.no_rows(skipped)) } else { merge(collectors) }
 }
 
 /// Scans that together pass over the source, as many as there are threads if it has so many pieces: each decodes on a thread of its
@@ -125,7 +130,7 @@ fn locked(scan: &Mutex<Scan>) -> MutexGuard<'_, Scan> {
 }
 
 /// What one thread does: its own scan first, then the others. Its error ends them all, and with them the other threads.
-fn collect(scans: &[Mutex<Scan>], thread: usize, mut collector: Collector, counter: Sender<u64>) -> Result<Collector> {
+fn collect(scans: &[Mutex<Scan>], thread: usize, collector: &Collector, counter: Sender<u64>) -> Result<()> {
     let own = thread % scans.len();
     for scan in scans[own..].iter().chain(&scans[..own]) {
         let next = || locked(scan).next();
@@ -141,7 +146,7 @@ fn collect(scans: &[Mutex<Scan>], thread: usize, mut collector: Collector, count
             let _ = counter.send(rows?);
         }
     }
-    Ok(collector)
+    Ok(())
 }
 
 fn merge(collectors: Vec<Collector>) -> Result<Collector> {

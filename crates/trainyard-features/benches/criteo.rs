@@ -95,7 +95,7 @@ fn specs(with_deciles: bool) -> Result<FeatureSpecs, Box<dyn Error>> {
 fn fit(batches: &[RecordBatch], with_deciles: bool) -> Result<FittedFeatures, Box<dyn Error>> {
     let mut fitting = Features::new(specs(with_deciles)?, &schema(), None, None)?.fit();
     while !fitting.finished() {
-        let mut collector = fitting.collector();
+        let collector = fitting.collector();
         for batch in batches {
             collector.update(batch)?;
         }

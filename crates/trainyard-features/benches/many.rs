@@ -46,7 +46,7 @@ fn scan(columns: &[Vec<ArrayRef>], n: usize) -> Result<Duration, Box<dyn Error>>
     }
     let schema = Schema::new((0..n).map(|i| (name(i), ColumnType::Text)));
     let fitting = Features::new(specs, &schema, None, None)?.fit();
-    let mut collector = fitting.collector_within(Memory { bytes: 8 << 30, spill: Spill::default() });
+    let collector = fitting.collector_within(Memory { bytes: 8 << 30, spill: Spill::default() });
     let start = Instant::now();
     for batch in 0..BATCHES as usize {
         let array = |i: usize| columns[i % columns.len()].get(batch).map(Arc::clone);

@@ -43,7 +43,7 @@
 //!
 //! let mut fitting = Features::new(specs, &schema, None, None)?.fit();
 //! while !fitting.finished() {
-//!     let mut collector = fitting.collector(); // one per partition; merge them before absorbing
+//!     let collector = fitting.collector(); // one per partition; merge them before absorbing
 //!     collector.update(&rows)?;
 //!     fitting.absorb(collector)?;
 //! }

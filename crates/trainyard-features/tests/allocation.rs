@@ -46,7 +46,7 @@ fn fitted(n: usize) -> FittedFeatures {
     let schema = Schema::new([("city", ColumnType::Text), ("x", ColumnType::Float)]);
     let mut fitting = Features::new(toml::from_str(spec).unwrap(), &schema, None, None).unwrap().fit();
     while !fitting.finished() {
-        let mut collector = fitting.collector();
+        let collector = fitting.collector();
         collector.update(&rows(n)).unwrap();
         fitting.absorb(collector).unwrap();
     }

@@ -47,7 +47,7 @@ fn quantiles_match() {
         let rows: ArrayRef = Arc::new(Float64Array::from(values));
         let rows = RecordBatch::try_from_iter([("x", rows)]).unwrap();
         while !fitting.finished() {
-            let mut collector = fitting.collector();
+            let collector = fitting.collector();
             collector.update(&rows).unwrap();
             fitting.absorb(collector).unwrap();
         }

@@ -29,7 +29,7 @@ fn fit(spec: LabelSpec, column_type: ColumnType, label: &ArrayRef, weights: &[Op
     let weight = (!weights.is_empty()).then(|| "w".to_string());
     let mut fitting = Features::new(specs, &schema, Some(spec), weight)?.fit();
     while !fitting.finished() {
-        let mut collector = fitting.collector();
+        let collector = fitting.collector();
         collector.update(&batch(label, weights))?;
         fitting.absorb(collector)?;
     }

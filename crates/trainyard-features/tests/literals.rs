@@ -43,7 +43,7 @@ fn apply(spec: &str, columns: &[(&str, ArrayRef)]) -> Batch {
     let rows = RecordBatch::try_from_iter(columns.iter().map(|(name, array)| (*name, array.clone()))).unwrap();
     let mut fitting = Features::new(toml::from_str(spec).unwrap(), &schema, None, None).unwrap().fit();
     while !fitting.finished() {
-        let mut collector = fitting.collector();
+        let collector = fitting.collector();
         collector.update(&rows).unwrap();
         fitting.absorb(collector).unwrap();
     }

@@ -14,7 +14,7 @@ fn rounds() -> Vec<(Round, Vec<u8>)> {
     let mut rounds = Vec::new();
     let mut fitting = features().fit();
     while let Some(round) = fitting.round().cloned() {
-        let mut collector = round.collector();
+        let collector = round.collector();
         collector.update(&batch(&rows())).unwrap();
         rounds.push((round, collector.to_bytes().unwrap()));
         fitting.absorb(collector).unwrap();
@@ -33,7 +33,7 @@ fn a_round_reads_the_columns_of_its_copy_and_knows_it_by_its_bytes() {
     for (round, _) in rounds() {
         let copy = Round::from_bytes(&round.to_bytes().unwrap()).unwrap();
         assert_eq!((copy.columns(), copy.to_bytes().unwrap()), (round.columns(), round.to_bytes().unwrap()));
-        let mut mine = round.collector();
+        let mine = round.collector();
         mine.update(&batch(&rows())).unwrap();
         let mut theirs = copy.collector();
         theirs.update(&batch(&rows())).unwrap();
@@ -47,7 +47,7 @@ fn a_round_reads_the_columns_of_its_copy_and_knows_it_by_its_bytes() {
 fn what_comes_as_bytes_is_fitted_as_what_was_seen_here() {
     let mut fitting = features().fit();
     while let Some(round) = fitting.round().cloned() {
-        let mut collector = round.collector();
+        let collector = round.collector();
         collector.update(&batch(&rows())).unwrap();
         fitting.absorb(round.read(&collector.to_bytes().unwrap()).unwrap()).unwrap();
     }

@@ -70,7 +70,7 @@ fn fit_apart(partitions: &[Vec<RecordBatch>]) -> FittedFeatures {
         let sent = round.to_bytes().unwrap();
         let mut merged = round.collector();
         for batches in partitions {
-            let mut collector = Round::from_bytes(&sent).unwrap().collector();
+            let collector = Round::from_bytes(&sent).unwrap().collector();
             batches.iter().for_each(|batch| collector.update(batch).unwrap());
             merged.merge(round.read(&collector.to_bytes().unwrap()).unwrap()).unwrap();
         }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use trainyard_features::{ColumnType, Error, Features, FittedFeatures, Memory, Result, Schema, Spill};
+use trainyard_features::{Collector, ColumnType, Error, Features, FittedFeatures, Memory, Result, Schema, Spill};
 
 const SPECS: &str = r#"
     [frequent]
@@ -37,7 +37,7 @@ const SPECS: &str = r#"
 
 fn batch(rows: std::ops::Range<u64>) -> RecordBatch {
     // Some values are frequent, most are not; some texts are long.
-    let number = |row: u64, n: u64| row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40 & ((1 << (row % 15)) - 1 + n);
+    let number = |row: u64, n: u64| n + (row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) % (1 << (row % 15));
     let city = rows.clone().map(|row| format!("c{}", number(row, 1)).repeat(1 + (row % 7 / 6) as usize * 9));
     let words = rows.clone().map(|row| format!("c{} w{}", number(row, 3), number(row, 7)));
     let columns: [(&str, ArrayRef); 3] = [
@@ -48,6 +48,15 @@ fn batch(rows: std::ops::Range<u64>) -> RecordBatch {
     RecordBatch::try_from_iter(columns).unwrap()
 }
 
+/// Adds batches, on two threads that share the collector.
+fn update(collector: &Collector, batches: &[RecordBatch]) -> Result<()> {
+    let half = |start: usize| batches.iter().skip(start).step_by(2).try_for_each(|batch| collector.update(batch));
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| half(1));
+        half(0).and(other.join().unwrap())
+    })
+}
+
 /// Fits on partitions of batches, with this memory for each.
 fn fit(partitions: &[Vec<RecordBatch>], memory: &Memory) -> Result<FittedFeatures> {
     let schema = Schema::new([("city", ColumnType::Text), ("n", ColumnType::Int), ("words", ColumnType::Text)]);
@@ -55,8 +64,8 @@ fn fit(partitions: &[Vec<RecordBatch>], memory: &Memory) -> Result<FittedFeature
     while !fitting.finished() {
         let mut merged = fitting.collector_within(Memory { bytes: 0, ..memory.clone() });
         for batches in partitions {
-            let mut collector = fitting.collector_within(memory.clone());
-            batches.iter().try_for_each(|batch| collector.update(batch))?;
+            let collector = fitting.collector_within(memory.clone());
+            update(&collector, batches)?;
             merged.merge(collector)?;
         }
         fitting.absorb(merged)?;

@@ -61,7 +61,7 @@ fn fit() -> FittedFeatures {
     ]);
     let mut fitting = Features::new(toml::from_str(SPECS).unwrap(), &schema, None, None).unwrap().fit();
     while !fitting.finished() {
-        let mut collector = fitting.collector();
+        let collector = fitting.collector();
         collector.update(&rows()).unwrap();
         fitting.absorb(collector).unwrap();
     }

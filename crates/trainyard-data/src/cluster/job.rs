@@ -71,7 +71,7 @@ impl Job {
     }
 
     fn fit(&self, round: &Round, pieces: &[Piece], emit: &mut dyn FnMut(Message) -> Result<bool>) -> Result<()> {
-        let mut collector = round.collector();
+        let collector = round.collector();
         let end = self.read(pieces, &mut |rows| Ok(collector.update(rows)?))?;
         send(collector.to_bytes()?, end, emit)
     }

@@ -2,15 +2,18 @@
 
 use super::counts::Counts;
 use super::joint::Joint;
-use super::memory::Memory;
+use super::memory::{Counted, Memory};
 use super::round::{JointLook, Round};
+use super::shared::Shared;
 use super::state::State;
 use super::wire::{Reader, Wire, Writer};
+use crate::column::Column;
 use crate::op::{Args, Checked};
 use crate::pipeline::{Made, Pass};
 use crate::{Error, Result};
 use arrow::record_batch::RecordBatch;
 use sha2::{Digest, Sha256};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// The first bytes of [`Collector::to_bytes`], the last of them its version.
 const MAGIC: &[u8; 8] = b"TYPART\x00\x01";
@@ -18,52 +21,83 @@ const MAGIC: &[u8; 8] = b"TYPART\x00\x01";
 /// Length of a SHA-256.
 const HASH: usize = 32;
 
-/// What one partition of the rows has shown in one round.
-#[derive(Debug, Clone)]
+/// What one partition of the rows has shown in one round. Threads may share it.
+#[derive(Debug)]
 pub struct Collector {
     round: Option<Round>,
     memory: Memory,
-    rows: u64,
-    states: Vec<State>,
-    joints: Vec<Joint>,
+    /// Memory that counts take, and that they may come to take by what is being added.
+    used: AtomicUsize,
+    rows: AtomicU64,
+    states: Shared<State>,
+    joints: Shared<Joint>,
 }
 
 impl Collector {
     /// Nothing seen yet in a round; without one it collects nothing.
     pub(super) fn new(round: Option<Round>, memory: Memory) -> Self {
-        let states = round.as_ref().map(Round::states).unwrap_or_default();
-        let joints = round.as_ref().map(Round::joints).unwrap_or_default();
-        Self { round, memory, rows: 0, states, joints }
+        let states = round.as_ref().map(Round::states).unwrap_or_default().into();
+        let joints = round.as_ref().map(Round::joints).unwrap_or_default().into();
+        Self { round, memory, used: AtomicUsize::new(0), rows: AtomicU64::new(0), states, joints }
     }
 
-    /// Adds rows.
+    /// Adds rows. Threads that call it at the same time work on different columns.
     ///
     /// # Errors
     ///
     /// [`Error::Column`] when a column is absent or of another type; [`Error::Feature`] when a feature cannot take a value;
     /// [`Error::Spill`] when counts outgrow the memory and cannot be written to disk.
-    pub fn update(&mut self, batch: &RecordBatch) -> Result<()> {
+    pub fn update(&self, batch: &RecordBatch) -> Result<()> {
         if let Some(round) = &self.round {
             let made = round.pipeline().run(batch, Pass::Training)?;
-            let slots = round.looks().iter().map(|look| look.slot);
-            let joint_slots = round.joint_looks().iter().filter_map(|look| look.slots.first().copied());
-            let counted = (self.states.iter_mut().zip(slots))
-                .flat_map(|(state, slot)| state.counted_mut().map(move |counts| (counts, slot)));
-            let joint = (self.joints.iter_mut().zip(joint_slots))
-                .flat_map(|(joint, slot)| joint.counted_mut().map(move |counts| (counts, slot)));
-            let counted = counted.chain(joint).map(|(counts, slot)| (counts, &made.columns[slot]));
-            self.memory.make_room(counted.collect())?;
-            for (state, look) in self.states.iter_mut().zip(round.looks()) {
-                state.update(&made.columns[look.slot]);
-            }
+            self.states.visit(|i, state| {
+                let column = &made.columns[round.looks()[i].slot];
+                self.count(state, column, |state| {
+                    state.update(column);
+                    Ok(())
+                })
+            })?;
             let labels = round.label().map(|(label, slot)| label.encode(&made.columns[slot]));
             let labels = labels.transpose()?.unwrap_or_default();
-            for (joint, look) in self.joints.iter_mut().zip(round.joint_looks()) {
-                look.update(joint, &made, &labels, batch.num_rows())?;
-            }
+            self.joints.visit(|i, joint| {
+                let look = &round.joint_looks()[i];
+                let update = |joint: &mut Joint| look.update(joint, &made, &labels, batch.num_rows());
+                match look.slots.first() {
+                    Some(&slot) => self.count(joint, &made.columns[slot], update),
+                    None => update(joint),
+                }
+            })?;
         }
-        self.rows += batch.num_rows() as u64;
+        self.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Updates a part, some of which may be counts of a column's values, when there is room for them.
+    fn count<T: Counted>(
+        &self,
+        part: &mut T,
+        column: &Column,
+        update: impl FnOnce(&mut T) -> Result<()>,
+    ) -> Result<()> {
+        let growth = part.counted_mut().map(|counts| counts.growth(column)).sum();
+        self.make_room(part, growth)?;
+        let before = part.bytes();
+        self.used.fetch_add(growth, Ordering::Relaxed);
+        let updated = update(part);
+        self.used.fetch_add(part.bytes(), Ordering::Relaxed);
+        self.used.fetch_sub(before + growth, Ordering::Relaxed);
+        updated
+    }
+
+    /// Makes room for what a part will take besides. Parts that other threads work on are left alone.
+    fn make_room(&self, part: &mut impl Counted, growth: usize) -> Result<()> {
+        if self.used.load(Ordering::Relaxed) + growth <= self.memory.bytes {
+            return Ok(());
+        }
+        let (mut states, mut joints) = (self.states.free(), self.joints.free());
+        let states = states.iter_mut().flat_map(|state| state.counted_mut());
+        let joints = joints.iter_mut().flat_map(|joint| joint.counted_mut());
+        self.memory.make_room(&self.used, growth, part.counted_mut().chain(states).chain(joints).collect())
     }
 
     /// Adds the rows that another collector of the same round has seen, and takes over its memory.
@@ -80,16 +114,17 @@ impl Collector {
         self.memory.bytes = self.memory.bytes.saturating_add(other.memory.bytes);
         let memory = self.memory.clone();
         memory.make_room_to_merge(self.counted_mut().zip(other.counted_mut()).collect())?;
-        self.states.iter_mut().zip(other.states).for_each(|(mine, theirs)| mine.merge(theirs));
-        self.joints.iter_mut().zip(other.joints).for_each(|(mine, theirs)| mine.merge(theirs));
-        self.rows += other.rows;
+        self.states.iter_mut().zip(other.states.into_parts()).for_each(|(mine, theirs)| mine.merge(theirs));
+        self.joints.iter_mut().zip(other.joints.into_parts()).for_each(|(mine, theirs)| mine.merge(theirs));
+        *self.rows.get_mut() += other.rows.into_inner();
+        *self.used.get_mut() = self.counted_mut().map(|counts| counts.bytes()).sum();
         Ok(())
     }
 
     /// What is counted value by value.
     fn counted_mut(&mut self) -> impl Iterator<Item = &mut Counts> {
-        let joint = self.joints.iter_mut().flat_map(Joint::counted_mut);
-        self.states.iter_mut().flat_map(State::counted_mut).chain(joint)
+        let joint = self.joints.iter_mut().flat_map(Counted::counted_mut);
+        self.states.iter_mut().flat_map(Counted::counted_mut).chain(joint)
     }
 
     /// The memory that its counts may take.
@@ -99,7 +134,7 @@ impl Collector {
 
     /// Rows seen.
     pub fn rows(&self) -> u64 {
-        self.rows
+        self.rows.load(Ordering::Relaxed)
     }
 
     /// What was found, for [`Round::read`] of another process.
@@ -112,9 +147,9 @@ impl Collector {
         let round = self.round.as_ref().ok_or_else(|| Error::exchange("the collector is of no round"))?;
         let mut out = Writer { bytes: MAGIC.to_vec() };
         out.bytes.extend(round.fingerprint()?);
-        out.number(self.rows);
-        self.states.iter().try_for_each(|state| state.write(&mut out))?;
-        self.joints.iter().try_for_each(|joint| joint.write(&mut out))?;
+        out.number(self.rows());
+        self.states.try_for_each(|state| state.write(&mut out))?;
+        self.joints.try_for_each(|joint| joint.write(&mut out))?;
         let hash = Sha256::digest(&out.bytes);
         out.bytes.extend(hash);
         Ok(out.bytes)
@@ -129,9 +164,10 @@ impl Collector {
 
     fn fill(&mut self, content: &[u8]) -> Checked<()> {
         let mut from = Reader::new(content);
-        self.rows = from.count()?;
+        *self.rows.get_mut() = from.count()?;
         self.states.iter_mut().try_for_each(|state| state.read(&mut from))?;
         self.joints.iter_mut().try_for_each(|joint| joint.read(&mut from))?;
+        *self.used.get_mut() = self.counted_mut().map(|counts| counts.bytes()).sum();
         from.finish()
     }
 
@@ -141,11 +177,11 @@ impl Collector {
             Some(other) if round.is_same(other)? => {}
             _ => return Err(Error::fit("the collector is of another round; make a new one for each round")),
         }
-        if self.rows == 0 {
+        if self.rows() == 0 {
             return Err(Error::fit("the training data has no rows"));
         }
         self.memory.clone().settle(self.counted_mut())?;
-        Ok((self.states, self.joints))
+        Ok((self.states.into_parts().collect(), self.joints.into_parts().collect()))
     }
 }
 

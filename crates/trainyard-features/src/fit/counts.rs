@@ -39,6 +39,9 @@ const LONG_BYTES: usize = 64;
 /// Runs that are read at the same time, each through a page of memory.
 const MAX_RUNS: usize = 256;
 
+/// Values that are added together, before a sample is looked at for having grown too large.
+const CHUNK: usize = 256;
+
 /// New values that a small table is prepared for; a large one is for as many as it holds.
 const NEW_VALUES: usize = 1024;
 
@@ -172,7 +175,7 @@ impl Counts {
         other.numbers.iter().for_each(|(number, count)| self.add_number(number, count));
         drop(other.numbers);
         other.texts.iter().for_each(|(text, count)| self.add_short(text, count));
-        other.long.into_iter().for_each(|(text, count)| self.add_long(&text, count));
+        other.long.into_iter().for_each(|(text, count)| self.add_text(&text, count));
     }
 
     /// Memory that the values take.
@@ -341,48 +344,44 @@ impl Counts {
     }
 
     fn add_numbers(&mut self, numbers: &[u64]) {
-        match self.limit {
-            None => self.numbers.add_all(numbers),
-            Some(_) => numbers.iter().for_each(|&number| self.add_number(number, 1)),
+        for numbers in numbers.chunks(CHUNK) {
+            match self.level {
+                0 => self.numbers.add_all(numbers),
+                _ => numbers.iter().for_each(|&number| self.add_number(number, 1)),
+            }
+            self.shrink();
         }
     }
 
-    fn add_texts<'a>(&mut self, texts: impl Iterator<Item = &'a str>) {
-        const CHUNK: usize = 256;
-        let (mut keys, mut n) = ([ShortText::default(); CHUNK], 0);
-        for text in texts {
-            match ShortText::new(text.as_bytes()) {
-                Some(key) if self.limit.is_none() => {
-                    keys[n] = key;
-                    n += 1;
+    fn add_texts<'a>(&mut self, mut texts: impl Iterator<Item = &'a str>) {
+        let mut short = [ShortText::default(); CHUNK];
+        loop {
+            let (mut seen, mut n) = (0, 0);
+            for text in texts.by_ref().take(CHUNK) {
+                seen += 1;
+                match ShortText::new(text.as_bytes()) {
+                    _ if !self.keeps_text(text) => {}
+                    Some(text) => {
+                        short[n] = text;
+                        n += 1;
+                    }
+                    None => self.insert_long(text, 1),
                 }
-                _ => self.add_text(text, 1),
             }
-            if n == CHUNK {
-                self.texts.add_all(&keys);
-                n = 0;
+            if seen == 0 {
+                return;
             }
+            self.texts.add_all(&short[..n]);
+            self.shrink();
         }
-        self.texts.add_all(&keys[..n]);
     }
 
     fn add_value(&mut self, value: Value, count: u64) {
         match value {
             Value::Number(number) => self.add_number(number, count),
             Value::Short(text) => self.add_short(text, count),
-            Value::Long(text) => self.add_long(&text, count),
+            Value::Long(text) => self.add_text(&text, count),
         }
-    }
-
-    fn add_text(&mut self, text: &str, count: u64) {
-        if self.level > 0 && !keeps(self.level, farm_fingerprint64(text.as_bytes())) {
-            return;
-        }
-        match ShortText::new(text.as_bytes()) {
-            Some(short) => self.texts.add(short, count),
-            None => self.add_long(text, count),
-        }
-        self.shrink();
     }
 
     fn add_number(&mut self, number: u64, count: u64) {
@@ -392,25 +391,36 @@ impl Counts {
         }
     }
 
-    fn add_short(&mut self, text: ShortText, count: u64) {
-        match self.level {
-            0 => self.texts.add(text, count),
-            _ => self.add_text(&text.text(), count),
+    fn add_text(&mut self, text: &str, count: u64) {
+        if self.keeps_text(text) {
+            match ShortText::new(text.as_bytes()) {
+                Some(short) => self.texts.add(short, count),
+                None => self.insert_long(text, count),
+            }
+            self.shrink();
         }
+    }
+
+    fn add_short(&mut self, text: ShortText, count: u64) {
+        if self.level > 0 {
+            return self.add_text(&text.text(), count);
+        }
+        self.texts.add(text, count);
         self.shrink();
     }
 
-    fn add_long(&mut self, text: &str, count: u64) {
-        if self.level > 0 && !keeps(self.level, farm_fingerprint64(text.as_bytes())) {
-            return;
-        }
+    fn keeps_text(&self, text: &str) -> bool {
+        self.level == 0 || keeps(self.level, farm_fingerprint64(text.as_bytes()))
+    }
+
+    /// Adds a text that the level keeps and no [`ShortText`] holds.
+    fn insert_long(&mut self, text: &str, count: u64) {
         // A text is copied only when it is new.
         match self.long.get_mut(text) {
             Some(total) => *total = total.saturating_add(count),
             None => {
                 self.long.insert(text.into(), count);
                 self.long_bytes += LONG_BYTES + text.len();
-                self.shrink();
             }
         }
     }

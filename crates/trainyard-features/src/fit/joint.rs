@@ -4,6 +4,7 @@ use super::counts::Counts;
 use super::covariance::Covariance;
 use super::information::ValuesByClass;
 use super::label_means::LabelMeans;
+use super::memory::Counted;
 use super::moments::Moments;
 use super::wire::{Reader, Wire, Writer};
 use crate::Result;
@@ -72,12 +73,6 @@ impl Joint {
         Ok(())
     }
 
-    /// What is counted value by value.
-    pub fn counted_mut(&mut self) -> impl Iterator<Item = &mut Counts> {
-        let values = if let Self::ValuesByClass(values) = self { Some(values) } else { None };
-        values.into_iter().flat_map(|values| values.counted_mut())
-    }
-
     /// Adds the rows that another of the same kind has seen.
     pub fn merge(&mut self, other: Self) {
         match (self, other) {
@@ -89,6 +84,13 @@ impl Joint {
             (Self::ValuesByClass(mine), Self::ValuesByClass(theirs)) => mine.merge(theirs),
             _ => {}
         }
+    }
+}
+
+impl Counted for Joint {
+    fn counted_mut(&mut self) -> impl Iterator<Item = &mut Counts> {
+        let values = if let Self::ValuesByClass(values) = self { Some(values) } else { None };
+        values.into_iter().flat_map(|values| values.counted_mut())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::counts::Counts;
 use super::spill::Spill;
 use crate::Result;
-use crate::column::Column;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Counts that take less stay in memory: a run on disk would hardly be more than its page.
 const SMALL: usize = 1 << 16;
@@ -18,6 +18,17 @@ pub struct Memory {
     pub spill: Spill,
 }
 
+/// What counts values.
+pub(super) trait Counted {
+    /// What is counted value by value.
+    fn counted_mut(&mut self) -> impl Iterator<Item = &mut Counts>;
+
+    /// Memory that the counts take.
+    fn bytes(&mut self) -> usize {
+        self.counted_mut().map(|counts| counts.bytes()).sum()
+    }
+}
+
 impl Default for Memory {
     /// 1 GiB, and a file in the directory for temporary files of the system.
     fn default() -> Self {
@@ -26,17 +37,16 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// Moves counts to disk, the largest first, until there is room for the values of columns.
-    pub(super) fn make_room(&self, mut counted: Vec<(&mut Counts, &Column)>) -> Result<()> {
-        loop {
-            let needed = counted.iter().map(|(counts, column)| counts.bytes() + counts.growth(column)).sum::<usize>();
-            if needed <= self.bytes {
-                return Ok(());
-            }
-            let large = counted.iter_mut().filter(|(counts, _)| counts.can_spill() && counts.bytes() > SMALL);
-            let Some((largest, _)) = large.max_by_key(|(counts, _)| counts.bytes()) else { return Ok(()) };
+    /// Moves counts to disk, the largest first, until so many bytes more than are `used` are within the memory.
+    pub(super) fn make_room(&self, used: &AtomicUsize, more: usize, mut counted: Vec<&mut Counts>) -> Result<()> {
+        while used.load(Ordering::Relaxed) + more > self.bytes {
+            let large = counted.iter_mut().filter(|counts| counts.can_spill() && counts.bytes() > SMALL);
+            let Some(largest) = large.max_by_key(|counts| counts.bytes()) else { return Ok(()) };
+            let before = largest.bytes();
             largest.spill(&self.spill)?;
+            used.fetch_sub(before - largest.bytes(), Ordering::Relaxed);
         }
+        Ok(())
     }
 
     /// Of counts that are to be merged pairwise, moves those to disk for which there is no room.

@@ -11,6 +11,7 @@ mod memory;
 mod moments;
 mod quantiles;
 mod round;
+mod shared;
 mod spill;
 mod state;
 mod survey;

@@ -1,6 +1,7 @@
 //! What a scan fills for one column or feature.
 
 use super::counts::Counts;
+use super::memory::Counted;
 use super::quantiles::Refinement;
 use super::survey::Survey;
 use super::wire::{Reader, Wire, Writer};
@@ -30,12 +31,6 @@ impl State {
         }
     }
 
-    /// What is counted value by value.
-    pub fn counted_mut(&mut self) -> impl Iterator<Item = &mut Counts> {
-        let survey = if let Self::Survey(survey) = self { Some(survey) } else { None };
-        survey.into_iter().flat_map(|survey| survey.counted_mut())
-    }
-
     /// Adds the rows that another of the same kind has seen.
     pub fn merge(&mut self, other: Self) {
         match (self, other) {
@@ -43,6 +38,13 @@ impl State {
             (Self::Refinement(mine), Self::Refinement(theirs)) => mine.merge(&theirs),
             _ => {}
         }
+    }
+}
+
+impl Counted for State {
+    fn counted_mut(&mut self) -> impl Iterator<Item = &mut Counts> {
+        let survey = if let Self::Survey(survey) = self { Some(survey) } else { None };
+        survey.into_iter().flat_map(|survey| survey.counted_mut())
     }
 }
 

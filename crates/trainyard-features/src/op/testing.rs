@@ -51,7 +51,7 @@ pub fn fit(toml: &str, columns: &Columns) -> Result<FittedFeatures> {
 pub fn fit_features(features: Features, columns: &Columns) -> Result<FittedFeatures> {
     let mut fitting = features.fit();
     while !fitting.finished() {
-        let mut collector = fitting.collector();
+        let collector = fitting.collector();
         collector.update(&rows(columns))?;
         fitting.absorb(collector)?;
     }

@@ -58,7 +58,8 @@ fn divide(finest: &[Cell], enough: u64, cells: &mut Vec<Cell>) {
 
 /// How many numbers of either column are in each of the finest cells that both know.
 pub(super) fn common(a: &[Cell], b: &[Cell]) -> Vec<(u64, u64)> {
-    let mut all: Vec<(Cell, bool)> = a.iter().map(|&cell| (cell, false)).chain(b.iter().map(|&cell| (cell, true))).collect();
+    let mut all: Vec<(Cell, bool)> =
+        a.iter().map(|&cell| (cell, false)).chain(b.iter().map(|&cell| (cell, true))).collect();
     // A cell before those that it holds.
     all.sort_by_key(|(cell, is_b)| (cell.key, cell.bits, *is_b));
     let mut common: Vec<(u64, u64)> = Vec::new();
@@ -83,7 +84,8 @@ mod tests {
     fn cells_of(values: &[f32]) -> Vec<Cell> {
         let mut histogram = Histogram::default();
         histogram.update(values);
-        let mut refinement = Refinement::new(histogram.finest(None).iter().map(|(key, ..)| (key >> 16) as u16).collect());
+        let mut refinement =
+            Refinement::new(histogram.finest(None).iter().map(|(key, ..)| (key >> 16) as u16).collect());
         refinement.update(values);
         cells(&histogram, Some(&refinement))
     }

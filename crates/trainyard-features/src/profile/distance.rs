@@ -93,7 +93,8 @@ fn number_shares(a: &NumberProfile, b: &NumberProfile) -> Option<Vec<(f64, f64)>
     if all_a == 0.0 || all_b == 0.0 {
         return None;
     }
-    let others = [(a.nan, b.nan), (a.negative_infinite, b.negative_infinite), (a.positive_infinite, b.positive_infinite)];
+    let others =
+        [(a.nan, b.nan), (a.negative_infinite, b.negative_infinite), (a.positive_infinite, b.positive_infinite)];
     let counts = common(&a.cells, &b.cells).into_iter().chain(others);
     Some(counts.map(|(in_a, in_b)| (in_a as f64 / all_a, in_b as f64 / all_b)).collect())
 }

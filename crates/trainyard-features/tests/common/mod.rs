@@ -287,7 +287,7 @@ pub fn fit(partitions: &[Vec<RecordBatch>], reversed: bool) -> FittedFeatures {
         let mut collectors: Vec<_> = partitions
             .iter()
             .map(|batches| {
-                let mut collector = fitting.collector();
+                let collector = fitting.collector();
                 batches.iter().for_each(|batch| collector.update(batch).unwrap());
                 collector
             })

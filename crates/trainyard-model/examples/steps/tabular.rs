@@ -122,7 +122,7 @@ fn predictor(ids: u64) -> Result<Predictor> {
     let row = RecordBatch::try_from_iter(columns.chain((0..CATEGORICAL).map(|i| (format!("c{i}"), text()))))?;
     let mut fitting = Features::new(serde_json::from_value(specs.into())?, &schema, None, None)?.fit();
     while !fitting.finished() {
-        let mut collector = fitting.collector();
+        let collector = fitting.collector();
         collector.update(&row)?;
         fitting.absorb(collector)?;
     }

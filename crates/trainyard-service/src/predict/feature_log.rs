@@ -311,7 +311,7 @@ mod tests {
         let specs = toml::from_str("x = { op = \"z_score\" }").unwrap();
         let mut fitting = Features::new(specs, &Schema::new([("x", ColumnType::Float)]), None, None).unwrap().fit();
         while !fitting.finished() {
-            let mut collector = fitting.collector();
+            let collector = fitting.collector();
             collector.update(&rows(3)).unwrap();
             fitting.absorb(collector).unwrap();
         }
