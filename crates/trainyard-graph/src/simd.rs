@@ -168,6 +168,38 @@ pub fn prefetch<T>(place: &T) {
     let _ = place;
 }
 
+/// Which of 64 bytes are one of `marks`: a bit each, the lowest for the first byte.
+///
+/// ```
+/// let mut text = [b'x'; 64];
+/// (text[3], text[63]) = (b',', b'\n');
+/// assert_eq!(trainyard_graph::simd::find_bytes(&text, *b",\n\r\""), 1 << 3 | 1 << 63);
+/// ```
+#[inline(always)]
+pub fn find_bytes(text: &[u8; 64], marks: [u8; 4]) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 has SSE2, and each quarter has the 16 bytes that are read.
+    unsafe {
+        use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8};
+        let [a, b, c, d] = marks.map(|mark| _mm_set1_epi8(mark.cast_signed()));
+        let (quarters, _) = text.as_chunks::<16>();
+        quarters.iter().enumerate().fold(0, |bits, (i, quarter)| {
+            let bytes = _mm_loadu_si128(quarter.as_ptr().cast());
+            let ab = _mm_or_si128(_mm_cmpeq_epi8(bytes, a), _mm_cmpeq_epi8(bytes, b));
+            let cd = _mm_or_si128(_mm_cmpeq_epi8(bytes, c), _mm_cmpeq_epi8(bytes, d));
+            bits | u64::from(_mm_movemask_epi8(_mm_or_si128(ab, cd)).cast_unsigned()) << (16 * i)
+        })
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let hits = text.map(|byte| u8::from(marks.contains(&byte)));
+        let (words, _) = hits.as_chunks::<8>();
+        // Eight bytes of 0 or 1 become the highest byte of the product, a bit each.
+        let gathered = words.iter().map(|&word| u64::from_le_bytes(word).wrapping_mul(0x0102_0408_1020_4080) >> 56);
+        gathered.enumerate().fold(0, |bits, (i, eight)| bits | eight << (8 * i))
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f,avx512dq,avx512vl,avx512bw")]
 fn for_avx512<R>(f: impl FnOnce() -> R) -> R {

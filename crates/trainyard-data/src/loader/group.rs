@@ -1,5 +1,7 @@
 //! Rows in memory that are mixed with each other.
 
+use std::thread;
+
 use trainyard_features::Batch;
 
 use super::order::Order;
@@ -7,6 +9,10 @@ use super::packed::Packed;
 use super::rows::Rows;
 use crate::Result;
 use crate::cache::Cache;
+use crate::ordered::map_in_order;
+
+/// Threads that read a group at most: few keep up with any disk, and training waits only for the first group.
+const THREADS_MAX: usize = 4;
 
 /// A group of blocks and the order of their rows, as far as it has not been passed.
 #[derive(Debug)]
@@ -22,7 +28,17 @@ impl Group {
     pub(super) fn read(cache: &Cache, order: &Order, epoch: u64, group: usize, passed: u64) -> Result<Self> {
         let numbers = order.blocks(epoch, group);
         let picks = order.picks(epoch, group, &numbers);
-        let blocks = numbers.into_iter().map(|block| cache.block(block).map(Packed::new)).collect::<Result<_>>()?;
+        let mut blocks = Vec::with_capacity(numbers.len());
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+        map_in_order(
+            numbers.into_iter().map(Ok),
+            threads,
+            |block| cache.block(block).map(Packed::new),
+            |block| {
+                blocks.push(block);
+                Ok(true)
+            },
+        )?;
         Ok(Self { rows: Rows { blocks, picks }, passed: passed as usize, is_last: group + 1 == order.groups() })
     }
 

@@ -3,12 +3,14 @@
 use std::ops::Range;
 
 use trainyard_features::Batch;
-use trainyard_graph::Ragged;
+use trainyard_graph::{Ragged, simd};
 
 use crate::cache::Block;
 
 /// Rows that are handled together: their words stay in the nearest cache of the processor.
 pub(super) const TILE: usize = 64;
+/// Words of a line of the processor's cache.
+const LINE: usize = 16;
 /// Bits of a word.
 const BITS: usize = u32::BITS as usize;
 
@@ -94,10 +96,17 @@ impl Form {
         if self.weights > 0 {
             batch.weights.extend(column(self.numbers + self.labels).map(f32::from_bits));
         }
-        for (i, &feature) in self.single.iter().enumerate() {
-            let bit = 1 << (i % BITS);
-            let present = column(self.presence() + i / BITS).map(|word| word & bit > 0);
-            push(column(self.ids() + i).map(u64::from), present, &mut batch.ids[feature]);
+        for (group, features) in self.single.chunks(BITS).enumerate() {
+            let (ids, presence) = (self.ids() + group * BITS, self.presence() + group);
+            let everywhere = column(presence).fold(u32::MAX, |all, word| all & word);
+            for (i, &feature) in features.iter().enumerate() {
+                let (ids, bit, ragged) = (column(ids + i).map(u64::from), 1 << i, &mut batch.ids[feature]);
+                if everywhere & bit > 0 {
+                    push_all(ids, ragged);
+                } else {
+                    push(ids.zip(column(presence).map(|word| word & bit > 0)), ragged);
+                }
+            }
         }
     }
 }
@@ -123,6 +132,12 @@ impl Packed {
 
     pub(super) fn form(&self) -> &Form {
         &self.form
+    }
+
+    /// Asks for the memory of a row ahead of its use.
+    pub(super) fn prefetch(&self, row: usize) {
+        let row = self.row(row);
+        row.iter().step_by(LINE).chain(row.last()).for_each(simd::prefetch);
     }
 
     /// The words of a row.
@@ -174,15 +189,16 @@ fn column(words: &mut [u32], width: usize, at: usize) -> impl Iterator<Item = &m
     words.chunks_exact_mut(width.max(1)).map(move |row| &mut row[at])
 }
 
-/// Adds a row for each id, without it where it is not present.
-fn push(ids: impl Iterator<Item = u64>, present: impl Iterator<Item = bool> + Clone, ragged: &mut Ragged) {
+/// Adds a row for each id.
+fn push_all(ids: impl Iterator<Item = u64>, ragged: &mut Ragged) {
     let start = ragged.ids.len() as u32;
-    if present.clone().all(|present| present) {
-        ragged.ids.extend(ids);
-        ragged.offsets.extend(start + 1..=ragged.ids.len() as u32);
-        return;
-    }
-    for (id, present) in ids.zip(present) {
+    ragged.ids.extend(ids);
+    ragged.offsets.extend(start + 1..=ragged.ids.len() as u32);
+}
+
+/// Adds a row for each id, without it where it is not present.
+fn push(ids: impl Iterator<Item = (u64, bool)>, ragged: &mut Ragged) {
+    for (id, present) in ids {
         ragged.ids.extend(present.then_some(id));
         ragged.offsets.push(ragged.ids.len() as u32);
     }

@@ -18,6 +18,9 @@ pub(crate) struct Rows {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pick(u32);
 
+/// Rows ahead of the one that is copied whose memory is asked for.
+const AHEAD: usize = 16;
+
 /// Bits for a place in a block.
 const ROW_BITS: u32 = BATCH_ROWS.trailing_zeros();
 const _: () = assert!(BATCH_ROWS.is_power_of_two(), "a place in a block takes `ROW_BITS` bits");
@@ -47,9 +50,15 @@ impl Rows {
         let picks = &self.picks[places];
         form.reserve(picks.len(), batch);
         let mut words = Vec::with_capacity(TILE * form.width());
+        let mut later = picks.iter().skip(AHEAD);
         for picks in picks.chunks(TILE) {
             words.clear();
-            picks.iter().for_each(|pick| words.extend_from_slice(self.blocks[pick.block()].row(pick.row())));
+            for pick in picks {
+                if let Some(later) = later.next() {
+                    self.blocks[later.block()].prefetch(later.row());
+                }
+                words.extend_from_slice(self.blocks[pick.block()].row(pick.row()));
+            }
             form.unpack(&words, batch);
         }
         for &feature in form.other() {

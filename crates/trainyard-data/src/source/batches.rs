@@ -35,6 +35,9 @@ impl<'a> Batches<'a> {
     pub(super) fn push(&mut self, location: &Location, before: u64, batch: &RecordBatch) -> Result<bool> {
         let raw = self.raw(location, before, batch)?;
         self.skipped.fetch_add((batch.num_rows() - raw.num_rows()) as u64, Ordering::Relaxed);
+        if raw.num_rows() == BATCH_ROWS && self.full.is_empty() {
+            return Ok(self.sink.send(Ok(raw)));
+        }
         self.full.push_batch(raw)?;
         Ok(self.send())
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Builder, ListBuilder, StringBuilder};
-use arrow::compute::cast;
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::{cast, nullif};
 use arrow::datatypes::{DataType, Float64Type};
 use trainyard_features::ColumnType;
 
@@ -79,6 +80,7 @@ pub(crate) fn convert(array: &ArrayRef, to: &DataType, rules: &Rules) -> Result<
         DataType::Int64 if from.is_integer() || is_truth => checked_cast(array, to),
         DataType::Float64 if from.is_integer() || is_fraction(from) || is_truth => checked_cast(array, to),
         DataType::Boolean if is_truth => checked_cast(array, to),
+        DataType::Utf8 if from.is_string() && !rules.trim => texts(&cast(array, to)?, rules),
         _ => by_way_of_text(array, to, rules),
     }
 }
@@ -109,6 +111,16 @@ fn whole_numbers(array: &ArrayRef) -> Result<Converted> {
         builder.append_option(whole.map(|value| value as i64));
     }
     Ok(Converted { array: Arc::new(builder.finish()), bad })
+}
+
+/// Texts as they are, but for those that mean "missing".
+fn texts(array: &ArrayRef, rules: &Rules) -> Result<Converted> {
+    let texts = array.as_string::<i32>();
+    let is_missing = |row| texts.is_valid(row) && rules.text(texts.value(row).as_bytes()).is_none();
+    let missing = BooleanBuffer::collect_bool(texts.len(), is_missing);
+    let is_any = missing.has_true();
+    let array = if is_any { nullif(array, &missing.into())? } else { Arc::clone(array) };
+    Ok(Converted { array, bad: Vec::new() })
 }
 
 fn by_way_of_text(array: &ArrayRef, to: &DataType, rules: &Rules) -> Result<Converted> {

@@ -1,5 +1,7 @@
 //! Which bytes give a text its structure, and where they are.
 
+use trainyard_graph::simd::find_bytes;
+
 use crate::source::config::SourceConfig;
 use crate::source::location::Location;
 
@@ -114,7 +116,7 @@ fn unescaped<'a>(quoted: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
 /// Up to four bytes to look for.
 ///
 /// Why not `memchr`? It finds one place a call, which takes longer than the few bytes of a field. Here all places in a block of 64
-/// bytes are found together, with instructions that every processor has.
+/// bytes are found together.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Marks([u8; 4]);
 
@@ -127,22 +129,11 @@ impl Marks {
     pub(super) fn bits(self, text: &[u8], at: usize) -> u64 {
         let rest = &text[at..];
         if let Some(block) = rest.first_chunk() {
-            return self.bits_of(block);
+            return find_bytes(block, self.0);
         }
         let mut block = [0; Self::BLOCK];
         block[..rest.len()].copy_from_slice(rest);
-        self.bits_of(&block) & ((1 << rest.len()) - 1)
-    }
-
-    #[inline]
-    fn bits_of(self, block: &[u8; Self::BLOCK]) -> u64 {
-        let Self([a, b, c, d]) = self;
-        // Compilers turn this into comparisons of vectors.
-        let hits = block.map(|byte| u8::from((byte == a) | (byte == b) | (byte == c) | (byte == d)));
-        let (words, _) = hits.as_chunks::<8>();
-        // Eight bytes of 0 or 1 become the highest byte of the product, a bit each.
-        let gathered = words.iter().map(|&word| u64::from_le_bytes(word).wrapping_mul(0x0102_0408_1020_4080) >> 56);
-        gathered.enumerate().fold(0, |bits, (i, eight)| bits | eight << (8 * i))
+        find_bytes(&block, self.0) & ((1 << rest.len()) - 1)
     }
 }
 
