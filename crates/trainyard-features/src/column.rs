@@ -142,13 +142,15 @@ pub(crate) fn missing_texts(array: &StringArray) -> usize {
 
 /// Ids with at most one per row.
 pub(crate) fn single_ids(rows: usize, ids: impl Iterator<Item = Option<u64>>) -> Ragged {
-    let mut ragged = Ragged { offsets: Vec::with_capacity(rows + 1), ids: Vec::with_capacity(rows), weights: None };
-    ragged.offsets.push(0);
-    for id in ids {
-        ragged.ids.extend(id);
-        ragged.offsets.push(ragged.ids.len() as u32);
+    let (mut all, mut offsets, mut n) = (vec![0; rows], vec![0; rows + 1], 0);
+    for (id, offset) in ids.zip(&mut offsets[1..]) {
+        // Written in any case: whether there is an id is hard to foresee.
+        all[n] = id.unwrap_or_default();
+        n += usize::from(id.is_some());
+        *offset = n as u32;
     }
-    ragged
+    all.truncate(n);
+    Ragged { offsets, ids: all, weights: None }
 }
 
 /// A hash of each row of some raw columns; empty without columns. Missing values of all kinds are alike.

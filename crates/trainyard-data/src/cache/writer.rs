@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 
 use arrow::array::Float32Array;
 use arrow::error::ArrowError;
@@ -21,8 +22,12 @@ pub(crate) struct Writer {
     path: PathBuf,
     temporary: PathBuf,
     file: Option<FileWriter<Counted<BufWriter<File>>>>,
+    syncer: Syncer,
     index: Index,
 }
+
+/// Bytes after which what was written is brought to the disk, so that little is left to wait for at the end.
+const SYNC_BYTES: u64 = 32 << 20;
 
 impl Writer {
     /// Starts the cache `path` for the fingerprints of features and source.
@@ -32,11 +37,12 @@ impl Writer {
             fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
         }
         let file = File::create(&temporary).map_err(Error::io("create", &temporary))?;
+        let syncer = Syncer { file: file.try_clone().map_err(Error::io("open", &temporary))?, until: 0, running: None };
         let metadata = HashMap::from([("trainyard.fingerprint".to_owned(), fingerprint.clone())]);
         let file =
             FileWriter::try_new(Counted::new(BufWriter::new(file)), &layout.schema(metadata)).map_err(writing(path))?;
         let index = Index { version: VERSION, fingerprint, source, skipped: 0, layout, blocks: Vec::new() };
-        Ok(Self { path: path.to_owned(), temporary, file: Some(file), index })
+        Ok(Self { path: path.to_owned(), temporary, file: Some(file), syncer, index })
     }
 
     /// Adds a block.
@@ -48,6 +54,7 @@ impl Writer {
         file.write(batch).map_err(writing(&self.path))?;
         let (length, crc) = (file.get_ref().written - offset, file.get_ref().crc.clone().finalize());
         let rows = batch.num_rows() as u32;
+        self.syncer.advance(offset + length).map_err(Error::io("write", &self.path))?;
         self.index.blocks.push(BlockEntry { offset, length, crc, rows, label_mean, label_variance });
         Ok(())
     }
@@ -59,7 +66,8 @@ impl Writer {
         file.write_metadata(KEY, self.index.to_text().map_err(internal)?);
         file.finish().map_err(writing(&self.path))?;
         let buffer = &mut file.get_mut().inner;
-        buffer.flush().and_then(|()| buffer.get_ref().sync_all()).map_err(Error::io("write", &self.path))?;
+        let synced = buffer.flush().and_then(|()| self.syncer.join()).and_then(|()| buffer.get_ref().sync_all());
+        synced.map_err(Error::io("write", &self.path))?;
         fs::rename(&self.temporary, &self.path).map_err(Error::io("rename", &self.temporary))?;
         self.file = None;
         sync_folder(&self.path)
@@ -119,6 +127,34 @@ fn temporary(path: &Path) -> PathBuf {
 fn sync_folder(path: &Path) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
+}
+
+/// Brings what was written of a file to the disk while more is written.
+struct Syncer {
+    file: File,
+    /// Bytes that were written when the last run began.
+    until: u64,
+    running: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Syncer {
+    /// Takes note of the bytes written so far.
+    fn advance(&mut self, written: u64) -> io::Result<()> {
+        if written - self.until < SYNC_BYTES || self.running.as_ref().is_some_and(|running| !running.is_finished()) {
+            return Ok(());
+        }
+        self.join()?;
+        let file = self.file.try_clone()?;
+        self.until = written;
+        self.running = Some(thread::Builder::new().name("sync".to_owned()).spawn(move || file.sync_data())?);
+        Ok(())
+    }
+
+    /// Waits for the last run. The system tells an error once, so nobody else will hear of it.
+    fn join(&mut self) -> io::Result<()> {
+        let Some(running) = self.running.take() else { return Ok(()) };
+        running.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
 }
 
 /// A writer that counts the bytes and sums them up.

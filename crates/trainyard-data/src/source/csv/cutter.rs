@@ -47,6 +47,10 @@ struct Progress {
     records: usize,
     /// Where the next one starts.
     record: usize,
+    /// Lines that end before it.
+    record_lines: u64,
+    /// Lines that have ended.
+    lines: u64,
     /// The first byte that was not looked at.
     at: usize,
     quotes: Quotes,
@@ -85,7 +89,7 @@ impl<R: Read> Cutter<R> {
                 if progress.records > 0 {
                     break;
                 }
-                return Err(self.endless(progress.record));
+                return Err(self.endless(&progress));
             }
             self.fill(length)?;
         }
@@ -100,6 +104,7 @@ impl<R: Read> Cutter<R> {
             while bits != 0 {
                 let place = block + bits.trailing_zeros() as usize;
                 bits &= bits - 1;
+                progress.lines += u64::from(text[place] == b'\n');
                 if text[place] == b'"' {
                     progress.quotes.pass(self.dialect, text, progress.record, place);
                 } else if !progress.quotes.are_open && progress.end(place) == most {
@@ -132,13 +137,13 @@ impl<R: Read> Cutter<R> {
         let mut bytes = std::mem::replace(&mut self.text, rest);
         bytes.truncate(end);
         let line = self.line;
-        self.line += line_ends(&bytes);
+        self.line += progress.record_lines;
         (end > 0).then_some(Cut { line, records: progress.records, bytes })
     }
 
-    /// The error for a record that starts at `record` and of which no end was found.
-    fn endless(&self, record: usize) -> Error {
-        let (path, line) = (self.path.clone(), self.line + line_ends(&self.text[..record]));
+    /// The error for a record of which no end was found.
+    fn endless(&self, progress: &Progress) -> Error {
+        let (path, line) = (self.path.clone(), self.line + progress.record_lines);
         if self.at_end {
             return Error::OpenQuote { path, line };
         }
@@ -155,7 +160,7 @@ impl Progress {
     /// A line end, or the end of all, at `place`; how many records have ended. Lines without any byte are none.
     fn end(&mut self, place: usize) -> usize {
         self.records += usize::from(place > self.record);
-        self.record = place + 1;
+        (self.record, self.record_lines) = (place + 1, self.lines);
         self.records
     }
 }
