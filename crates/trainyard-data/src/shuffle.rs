@@ -187,7 +187,7 @@ impl<'a> Shuffle<'a> {
 }
 
 fn read(cache: &Cache, blocks: impl Iterator<Item = usize>) -> Result<Vec<Packed>> {
-    blocks.map(|block| cache.block(block).map(Packed::new)).collect()
+    blocks.map(|block| Ok(Packed::new(cache.block(block)?, Vec::new()))).collect()
 }
 
 /// All rows of blocks as they are stored.

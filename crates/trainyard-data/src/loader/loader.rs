@@ -5,7 +5,7 @@ use std::sync::Arc;
 use trainyard_features::Batch;
 
 use super::config::{LoaderConfig, LoaderState};
-use super::group::Group;
+use super::group::{Group, Groups};
 use super::order::Order;
 use crate::Result;
 use crate::background::{Background, Sink};
@@ -87,13 +87,14 @@ impl Loader {
 /// Reads group after group and epoch after epoch, until no more are wanted. `None` stands for an epoch of which nothing is
 /// left.
 fn read_groups(cache: &Cache, order: &Order, state: LoaderState, sink: &Sink<Result<Option<Group>>>) {
+    let groups = Groups::new(cache, order);
     let (mut group, mut passed) = order.locate(state.epoch, state.position);
     for epoch in state.epoch.. {
         if group == order.groups() && !sink.send(Ok(None)) {
             return;
         }
         while group < order.groups() {
-            let read = Group::read(cache, order, epoch, group, passed);
+            let read = groups.read(epoch, group, passed);
             let failed = read.is_err();
             if !sink.send(read.map(Some)) || failed {
                 return;

@@ -112,10 +112,10 @@ impl Form {
 }
 
 impl Packed {
-    /// Packs the rows of a block.
-    pub(crate) fn new(block: Block) -> Self {
+    /// Packs the rows of a block, into memory that may have served before.
+    pub(crate) fn new(block: Block, mut words: Vec<u32>) -> Self {
         let form = Form::of(&block);
-        let mut words = vec![0; block.rows() * form.width()];
+        words.resize(block.rows() * form.width(), 0);
         for first in (0..block.rows()).step_by(TILE) {
             let rows = first..block.rows().min(first + TILE);
             pack(&block, &form, rows.clone(), &mut words[rows.start * form.width()..rows.end * form.width()]);
@@ -128,6 +128,11 @@ impl Packed {
     /// Number of rows.
     pub(crate) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// The memory, for other rows.
+    pub(super) fn into_words(self) -> Vec<u32> {
+        self.words
     }
 
     pub(super) fn form(&self) -> &Form {
@@ -154,7 +159,7 @@ impl Packed {
     }
 }
 
-/// Fills the words of some rows.
+/// Fills the words of some rows, whatever they are.
 fn pack(block: &Block, form: &Form, rows: Range<usize>, words: &mut [u32]) {
     let width = form.width();
     let numbers = block.numbers().get(rows.start * form.numbers..rows.end * form.numbers).unwrap_or_default();
@@ -170,16 +175,19 @@ fn pack(block: &Block, form: &Form, rows: Range<usize>, words: &mut [u32]) {
             at += 1;
         }
     }
+    for (group, features) in form.single.chunks(BITS).enumerate() {
+        let is_everywhere = |&feature: &usize| matches!(block.single_ids(feature), Some((_, None)));
+        let everywhere =
+            features.iter().enumerate().fold(0, |bits, (i, feature)| bits | u32::from(is_everywhere(feature)) << i);
+        column(words, width, form.presence() + group).for_each(|word| *word = everywhere);
+    }
     for (i, &feature) in form.single.iter().enumerate() {
         let Some((ids, present)) = block.single_ids(feature) else { continue };
         column(words, width, form.ids() + i).zip(&ids[rows.clone()]).for_each(|(word, id)| *word = *id);
-        let (word, bit) = (form.presence() + i / BITS, 1 << (i % BITS));
-        match present {
-            None => column(words, width, word).for_each(|word| *word |= bit),
-            Some(present) => column(words, width, word)
-                .zip(rows.clone())
-                .filter(|(_, row)| present.is_valid(*row))
-                .for_each(|(word, _)| *word |= bit),
+        if let Some(present) = present {
+            let (word, bit) = (form.presence() + i / BITS, 1 << (i % BITS));
+            let present = column(words, width, word).zip(rows.clone()).filter(|(_, row)| present.is_valid(*row));
+            present.for_each(|(word, _)| *word |= bit);
         }
     }
 }
