@@ -27,16 +27,16 @@ pub enum Clip {
 impl Clip {
     /// Bounds the gradients of one step, one slice per parameter.
     pub fn apply(&self, gradients: &mut [&mut [f32]]) {
+        let squares = gradients.iter().map(|gradient| sum_of_squares(gradient)).sum();
+        gradients.iter_mut().for_each(|gradient| self.apply_to_one(gradient, squares));
+    }
+
+    /// Bounds the gradient of one parameter in a step whose gradients have this sum of squares, all together.
+    pub fn apply_to_one(&self, gradient: &mut [f32], squares: f64) {
         match *self {
-            Self::Value(limit) => gradients.iter_mut().for_each(|gradient| by_value(gradient, limit)),
-            Self::Norm(limit) => {
-                gradients.iter_mut().for_each(|gradient| scale(gradient, norm_factor(sum_of_squares(gradient), limit)));
-            }
-            Self::GlobalNorm(limit) => {
-                let squares = gradients.iter().map(|gradient| sum_of_squares(gradient)).sum();
-                let factor = norm_factor(squares, limit);
-                gradients.iter_mut().for_each(|gradient| scale(gradient, factor));
-            }
+            Self::Value(limit) => by_value(gradient, limit),
+            Self::Norm(limit) => scale(gradient, norm_factor(sum_of_squares(gradient), limit)),
+            Self::GlobalNorm(limit) => scale(gradient, norm_factor(squares, limit)),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::Gradients;
 use crate::spec::dense_dims;
+use trainyard_nn::clip::sum_of_squares;
 use trainyard_nn::{Clip, ParamSpec, STATISTICS_GROUP};
 
 /// Bounds gradients on their way to the optimizers, but for those of moving statistics, which are no gradients of the loss. What
@@ -23,10 +24,15 @@ impl Clipper {
     /// The gradients within the bound: themselves when there is none. The gradient of a table is that of the rows pushed.
     pub(crate) fn apply<'a>(&'a mut self, gradients: &'a Gradients) -> &'a Gradients {
         let Some(clip) = self.clip else { return gradients };
-        self.copy.clone_from(gradients);
-        let dense = self.copy.dense.iter_mut().zip(&self.is_bounded);
-        let bounded = dense.filter(|(_, is_bounded)| **is_bounded).map(|(gradient, _)| gradient);
-        clip.apply(&mut bounded.chain(&mut self.copy.rows).map(Vec::as_mut_slice).collect::<Vec<_>>());
+        self.copy.dense.clone_from(&gradients.dense);
+        self.copy.rows.clone_from(&gradients.rows);
+        let Gradients { dense, rows } = &mut self.copy;
+        let bounded = dense.iter().zip(&self.is_bounded).filter(|(_, is_bounded)| **is_bounded);
+        let squares =
+            bounded.map(|(gradient, _)| gradient).chain(&*rows).map(|gradient| sum_of_squares(gradient)).sum();
+        let bounded = dense.iter_mut().zip(&self.is_bounded).filter(|(_, is_bounded)| **is_bounded);
+        let bounded = bounded.map(|(gradient, _)| gradient).chain(rows);
+        bounded.for_each(|gradient| clip.apply_to_one(gradient, squares));
         &self.copy
     }
 }

@@ -24,7 +24,7 @@ fn two_gigabytes_take_no_more_than_256_mib() {
 }
 
 #[test]
-#[ignore = "takes half an hour and 40 GB of disk"]
+#[ignore = "takes ten minutes and 60 GB of disk"]
 fn twenty_gigabytes_take_no_more_than_1_gib() {
     check(20_000_000_000, "1GiB");
 }
