@@ -85,7 +85,8 @@ impl<'a> Shuffle<'a> {
 
     fn run(&self, path: &Path) -> Result<Cache> {
         let fingerprint = self.cache.shuffled_fingerprint(self.seed);
-        let shards = self.scatter(self.cache.writer(&path.with_extension("scatter"), &fingerprint)?)?;
+        let scattered = self.cache.writer(&path.with_extension("scatter"), &fingerprint)?.without_sync();
+        let shards = self.scatter(scattered)?;
         let mut writer = self.cache.writer(path, &fingerprint)?;
         self.gather(&shards, &mut writer)?;
         writer.finish(self.cache.skipped())?;

@@ -71,7 +71,9 @@ fn allocations(lanes: usize, clip: Option<Clip>) -> Result<usize> {
     })
 }
 
+/// Debug builds look for rows that are named twice, in memory of their own.
 #[test]
+#[cfg(not(debug_assertions))]
 fn a_step_from_keys_to_update_allocates_nothing() {
     for lanes in [1, 2] {
         for clip in [None, Some(Clip::Value(0.1)), Some(Clip::Norm(0.1)), Some(Clip::GlobalNorm(0.1))] {

@@ -27,11 +27,17 @@ pub enum Clip {
 impl Clip {
     /// Bounds the gradients of one step, one slice per parameter.
     pub fn apply(&self, gradients: &mut [&mut [f32]]) {
-        let squares = gradients.iter().map(|gradient| sum_of_squares(gradient)).sum();
+        let squares = self.squares(gradients.iter().map(|gradient| &**gradient));
         gradients.iter_mut().for_each(|gradient| self.apply_to_one(gradient, squares));
     }
 
-    /// Bounds the gradient of one parameter in a step whose gradients have this sum of squares, all together.
+    /// What [`apply_to_one`](Self::apply_to_one) must know of all gradients of a step: the sum of their squares where the bound is
+    /// on all together, else 0.
+    pub fn squares<'a>(&self, gradients: impl Iterator<Item = &'a [f32]>) -> f64 {
+        if matches!(self, Self::GlobalNorm(_)) { gradients.map(sum_of_squares).sum() } else { 0.0 }
+    }
+
+    /// Bounds the gradient of one parameter; `squares` is [`squares`](Self::squares) of all gradients of the step.
     pub fn apply_to_one(&self, gradient: &mut [f32], squares: f64) {
         match *self {
             Self::Value(limit) => by_value(gradient, limit),

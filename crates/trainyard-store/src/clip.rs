@@ -2,7 +2,6 @@
 
 use crate::Gradients;
 use crate::spec::dense_dims;
-use trainyard_nn::clip::sum_of_squares;
 use trainyard_nn::{Clip, ParamSpec, STATISTICS_GROUP};
 
 /// Bounds gradients on their way to the optimizers, but for those of moving statistics, which are no gradients of the loss. What
@@ -28,8 +27,7 @@ impl Clipper {
         self.copy.rows.clone_from(&gradients.rows);
         let Gradients { dense, rows } = &mut self.copy;
         let bounded = dense.iter().zip(&self.is_bounded).filter(|(_, is_bounded)| **is_bounded);
-        let squares =
-            bounded.map(|(gradient, _)| gradient).chain(&*rows).map(|gradient| sum_of_squares(gradient)).sum();
+        let squares = clip.squares(bounded.map(|(gradient, _)| gradient).chain(&*rows).map(Vec::as_slice));
         let bounded = dense.iter_mut().zip(&self.is_bounded).filter(|(_, is_bounded)| **is_bounded);
         let bounded = bounded.map(|(gradient, _)| gradient).chain(rows);
         bounded.for_each(|gradient| clip.apply_to_one(gradient, squares));

@@ -239,10 +239,19 @@ mod tests {
     #[test]
     fn an_id_twice_in_a_push_is_one_row() {
         check(&[&[7, 7]], &[7], &[-1.0]);
-        // Far apart, in one block and in two, among rows whose bits are the same.
+        // Far apart, in one block and in two.
         let ids: Vec<u64> = (0..2000).chain([1030, 1999, 3]).collect();
         let weight = |id| if [1030, 1999, 3].contains(&id) { -1.0 } else { 0.0 };
         check(&[&ids], &ids[..2000], &(0..2000).map(weight).collect::<Vec<f32>>());
+    }
+
+    #[test]
+    fn a_block_ends_before_a_row_that_it_has() {
+        assert_eq!(distinct(&[5, 5]), 1);
+        assert_eq!(distinct(&[0, 1024, 0]), 2, "1024 has the bit of 0");
+        assert_eq!(distinct(&[0, 1024, 2048]), 3);
+        assert_eq!(distinct(&(0..100).collect::<Vec<_>>()), BLOCK);
+        assert_eq!(distinct(&[]), 0);
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub(crate) struct Writer {
     path: PathBuf,
     temporary: PathBuf,
     file: Option<FileWriter<Counted<BufWriter<File>>>>,
-    syncer: Syncer,
+    /// `None` for a file that need not last.
+    syncer: Option<Syncer>,
     index: Index,
 }
 
@@ -37,7 +38,7 @@ impl Writer {
             fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
         }
         let file = File::create(&temporary).map_err(Error::io("create", &temporary))?;
-        let syncer = Syncer { file: file.try_clone().map_err(Error::io("open", &temporary))?, until: 0, running: None };
+        let syncer = file.try_clone().map(|file| Syncer { file, until: 0, running: None }).ok();
         let metadata = HashMap::from([("trainyard.fingerprint".to_owned(), fingerprint.clone())]);
         let file =
             FileWriter::try_new(Counted::new(BufWriter::new(file)), &layout.schema(metadata)).map_err(writing(path))?;
@@ -54,7 +55,8 @@ impl Writer {
         file.write(batch).map_err(writing(&self.path))?;
         let (length, crc) = (file.get_ref().written - offset, file.get_ref().crc.clone().finalize());
         let rows = batch.num_rows() as u32;
-        self.syncer.advance(offset + length).map_err(Error::io("write", &self.path))?;
+        let synced = self.syncer.as_mut().map_or(Ok(()), |syncer| syncer.advance(offset + length));
+        synced.map_err(Error::io("write", &self.path))?;
         self.index.blocks.push(BlockEntry { offset, length, crc, rows, label_mean, label_variance });
         Ok(())
     }
@@ -66,11 +68,20 @@ impl Writer {
         file.write_metadata(KEY, self.index.to_text().map_err(internal)?);
         file.finish().map_err(writing(&self.path))?;
         let buffer = &mut file.get_mut().inner;
-        let synced = buffer.flush().and_then(|()| self.syncer.join()).and_then(|()| buffer.get_ref().sync_all());
+        let synced = buffer
+            .flush()
+            .and_then(|()| self.syncer.take().map_or(Ok(()), |mut syncer| syncer.join()))
+            .and_then(|()| buffer.get_ref().sync_all());
         synced.map_err(Error::io("write", &self.path))?;
         fs::rename(&self.temporary, &self.path).map_err(Error::io("rename", &self.temporary))?;
         self.file = None;
         sync_folder(&self.path)
+    }
+
+    /// For a file that need not last.
+    pub(crate) fn without_sync(mut self) -> Self {
+        self.syncer = None;
+        self
     }
 
     /// Ends the writing and reads what was written, from a file that goes away with the result.
@@ -95,6 +106,9 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
+        if let Some(syncer) = &mut self.syncer {
+            let _ = syncer.join();
+        }
         if self.file.take().is_some() {
             // The file is of no use, but what broke the writing matters more than that it stays.
             let _ = fs::remove_file(&self.temporary);
@@ -144,9 +158,10 @@ impl Syncer {
             return Ok(());
         }
         self.join()?;
-        let file = self.file.try_clone()?;
         self.until = written;
-        self.running = Some(thread::Builder::new().name("sync".to_owned()).spawn(move || file.sync_data())?);
+        // Without a thread there is more to wait for at the end.
+        let sync = |file: File| thread::Builder::new().name("sync".to_owned()).spawn(move || file.sync_data());
+        self.running = self.file.try_clone().and_then(sync).ok();
         Ok(())
     }
 
@@ -180,5 +195,32 @@ impl<W: Write> Write for Counted<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_synced_while_it_grows() {
+        let file = tempfile::tempfile().unwrap();
+        let mut syncer = Syncer { file, until: 0, running: None };
+        syncer.advance(SYNC_BYTES - 1).unwrap();
+        assert!(syncer.running.is_none());
+        syncer.advance(SYNC_BYTES).unwrap();
+        assert!(syncer.running.is_some() && syncer.until == SYNC_BYTES);
+        syncer.join().unwrap();
+        syncer.advance(SYNC_BYTES + 1).unwrap();
+        assert!(syncer.running.is_none());
+    }
+
+    /// A pipe cannot be synced.
+    #[test]
+    fn an_error_of_the_sync_is_told() {
+        let (_reader, pipe) = std::io::pipe().unwrap();
+        let mut syncer = Syncer { file: File::from(std::os::fd::OwnedFd::from(pipe)), until: 0, running: None };
+        syncer.advance(SYNC_BYTES).unwrap();
+        assert!(syncer.join().is_err());
     }
 }

@@ -211,3 +211,29 @@ fn push(ids: impl Iterator<Item = (u64, bool)>, ragged: &mut Ragged) {
         ragged.offsets.push(ragged.ids.len() as u32);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use trainyard_features::{CategoricalFeature, Encoding, NumericFeature};
+
+    use super::*;
+    use crate::Cache;
+
+    #[test]
+    fn memory_that_has_served_before_shows_nothing_of_it() {
+        let encoding = Encoding {
+            numeric: vec![NumericFeature { name: "n".into(), width: 1, offset: 0 }],
+            categorical: ["all", "some"].map(|name| CategoricalFeature::new(name, 9)).to_vec(),
+        };
+        let mut some = Ragged::new();
+        (0..100_u64).for_each(|row| some.push_row(&[row % 9][..(row % 2) as usize]));
+        let ids = vec![Ragged::from_single((0..100).map(|row| row % 9).collect()), some];
+        let numbers: Vec<f32> = (0..100_u8).map(f32::from).collect();
+        let batch = Batch { rows: 100, numeric: numbers.clone(), ids, labels: numbers, weights: vec![] };
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::of_blocks(&folder.path().join("c.arrow"), &encoding, vec![batch]).unwrap();
+        let words = |memory| Packed::new(cache.block(0).unwrap(), memory).words;
+        assert_eq!(words(vec![u32::MAX; 10_000]), words(Vec::new()));
+        assert_eq!(words(vec![u32::MAX; 7]), words(Vec::new()));
+    }
+}

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::compute::{BatchCoalescer, filter_record_batch};
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use trainyard_features::Field;
@@ -35,7 +36,7 @@ impl<'a> Batches<'a> {
     pub(super) fn push(&mut self, location: &Location, before: u64, batch: &RecordBatch) -> Result<bool> {
         let raw = self.raw(location, before, batch)?;
         self.skipped.fetch_add((batch.num_rows() - raw.num_rows()) as u64, Ordering::Relaxed);
-        if raw.num_rows() == BATCH_ROWS && self.full.is_empty() {
+        if raw.num_rows() == BATCH_ROWS && self.full.is_empty() && is_compact(&raw) {
             return Ok(self.sink.send(Ok(raw)));
         }
         self.full.push_batch(raw)?;
@@ -81,6 +82,13 @@ impl<'a> Batches<'a> {
         }
         Ok(filter_record_batch(&batch, &BooleanArray::from(keep))?)
     }
+}
+
+/// Whether a batch holds hardly more memory than its own rows take. Columns may be parts of what a file was read into, all of which
+/// stays as long as they do.
+fn is_compact(batch: &RecordBatch) -> bool {
+    let own = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size());
+    own.sum::<Result<usize, ArrowError>>().is_ok_and(|own| batch.get_array_memory_size() <= 2 * own)
 }
 
 fn bad_value(location: &Location, place: Place, field: &Field, text: &str) -> Error {

@@ -170,7 +170,8 @@ mod tests {
     use super::*;
     use crate::source::columns::{arrow_type, list_type};
     use arrow::array::{
-        BinaryArray, BooleanArray, Date32Array, Float64Array, Int32Array, ListArray, StringArray, UInt64Array,
+        BinaryArray, BooleanArray, Date32Array, Float64Array, Int32Array, LargeStringArray, ListArray, StringArray,
+        StringViewArray, UInt64Array,
     };
     use arrow::datatypes::{Int32Type, TimeUnit};
 
@@ -201,7 +202,10 @@ mod tests {
     fn texts_follow_the_rules_of_csv() {
         let texts = StringArray::from(vec![Some(" 1 "), Some("?"), Some(""), None, Some("x")]);
         check(texts.clone(), ColumnType::Int, &[Some("1"), None, None, None, None], &[4]);
+        check(texts.slice(1, 4), ColumnType::Text, &[None, None, None, Some("x")], &[]);
         check(texts, ColumnType::Text, &[Some(" 1 "), None, None, None, Some("x")], &[]);
+        check(LargeStringArray::from(vec!["?", "y"]), ColumnType::Text, &[None, Some("y")], &[]);
+        check(StringViewArray::from(vec!["", "z"]), ColumnType::Text, &[None, Some("z")], &[]);
     }
 
     #[test]

@@ -79,25 +79,43 @@ impl Collector {
         column: &Column,
         update: impl FnOnce(&mut T) -> Result<()>,
     ) -> Result<()> {
-        let growth = part.counted_mut().map(|counts| counts.growth(column)).sum();
-        self.make_room(part, growth)?;
+        let growth = self.make_room(part, column)?;
         let before = part.bytes();
-        self.used.fetch_add(growth, Ordering::Relaxed);
         let updated = update(part);
         self.used.fetch_add(part.bytes(), Ordering::Relaxed);
         self.used.fetch_sub(before + growth, Ordering::Relaxed);
         updated
     }
 
-    /// Makes room for what a part will take besides. Parts that other threads work on are left alone.
-    fn make_room(&self, part: &mut impl Counted, growth: usize) -> Result<()> {
-        if self.used.load(Ordering::Relaxed) + growth <= self.memory.bytes {
-            return Ok(());
+    /// Takes as used what a part will take besides, and gives it back; until there is room for it, the largest counts go to disk.
+    fn make_room(&self, part: &mut impl Counted, column: &Column) -> Result<usize> {
+        loop {
+            let growth = part.growth(column);
+            if self.used.fetch_add(growth, Ordering::Relaxed) + growth <= self.memory.bytes {
+                return Ok(growth);
+            }
+            self.used.fetch_sub(growth, Ordering::Relaxed);
+            let freed = self.spill_largest(part)?;
+            if freed == 0 {
+                self.used.fetch_add(growth, Ordering::Relaxed);
+                return Ok(growth);
+            }
+            self.used.fetch_sub(freed, Ordering::Relaxed);
         }
-        let (mut states, mut joints) = (self.states.free(), self.joints.free());
-        let states = states.iter_mut().flat_map(|state| state.counted_mut());
-        let joints = joints.iter_mut().flat_map(|joint| joint.counted_mut());
-        self.memory.make_room(&self.used, growth, part.counted_mut().chain(states).chain(joints).collect())
+    }
+
+    /// Moves the largest counts of this part and of those that no other thread works on to disk; how much memory that gives back.
+    fn spill_largest(&self, part: &mut impl Counted) -> Result<usize> {
+        let spill = &self.memory.spill;
+        let (own, state, joint) = (part.spillable(), self.states.largest(), self.joints.largest());
+        match (state, joint) {
+            (Some((size, mut state)), joint) if size > own && joint.as_ref().is_none_or(|joint| size >= joint.0) => {
+                drop(joint);
+                state.spill_largest(spill)
+            }
+            (_, Some((size, mut joint))) if size > own => joint.spill_largest(spill),
+            _ => part.spill_largest(spill),
+        }
     }
 
     /// Adds the rows that another collector of the same round has seen, and takes over its memory.

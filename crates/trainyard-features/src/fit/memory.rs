@@ -3,7 +3,7 @@
 use super::counts::Counts;
 use super::spill::Spill;
 use crate::Result;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::column::Column;
 
 /// Counts that take less stay in memory: a run on disk would hardly be more than its page.
 const SMALL: usize = 1 << 16;
@@ -11,7 +11,7 @@ const SMALL: usize = 1 << 16;
 /// The memory that the counts of a collector may take, and where they go beyond it.
 #[derive(Debug, Clone)]
 pub struct Memory {
-    /// Bytes that all counts together may take. What each column needs at least, some 64 KiB, is taken even beyond it; so is what is
+    /// Bytes that all counts together may take. Columns that other threads add to at the moment do not go to disk for it. What each column needs at least, some 64 KiB, is taken even beyond it; so is what is
     /// kept in the end, such as a vocabulary.
     pub bytes: usize,
     /// The file for counts that outgrow them.
@@ -27,6 +27,30 @@ pub(super) trait Counted {
     fn bytes(&mut self) -> usize {
         self.counted_mut().map(|counts| counts.bytes()).sum()
     }
+
+    /// Memory that is taken besides while the values of a column are added.
+    fn growth(&mut self, column: &Column) -> usize {
+        self.counted_mut().map(|counts| counts.growth(column)).sum()
+    }
+
+    /// The largest counts that may go to disk.
+    fn largest(&mut self) -> Option<&mut Counts> {
+        let large = self.counted_mut().filter(|counts| counts.can_spill() && counts.bytes() > SMALL);
+        large.max_by_key(|counts| counts.bytes())
+    }
+
+    /// Memory that spilling gives back; 0 when nothing may go to disk.
+    fn spillable(&mut self) -> usize {
+        self.largest().map_or(0, |counts| counts.bytes())
+    }
+
+    /// Moves the largest counts to disk, and says how much memory that gives back.
+    fn spill_largest(&mut self, spill: &Spill) -> Result<usize> {
+        let Some(largest) = self.largest() else { return Ok(0) };
+        let before = largest.bytes();
+        largest.spill(spill)?;
+        Ok(before - largest.bytes())
+    }
 }
 
 impl Default for Memory {
@@ -37,18 +61,6 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// Moves counts to disk, the largest first, until so many bytes more than are `used` are within the memory.
-    pub(super) fn make_room(&self, used: &AtomicUsize, more: usize, mut counted: Vec<&mut Counts>) -> Result<()> {
-        while used.load(Ordering::Relaxed) + more > self.bytes {
-            let large = counted.iter_mut().filter(|counts| counts.can_spill() && counts.bytes() > SMALL);
-            let Some(largest) = large.max_by_key(|counts| counts.bytes()) else { return Ok(()) };
-            let before = largest.bytes();
-            largest.spill(&self.spill)?;
-            used.fetch_sub(before - largest.bytes(), Ordering::Relaxed);
-        }
-        Ok(())
-    }
-
     /// Of counts that are to be merged pairwise, moves those to disk for which there is no room.
     pub(super) fn make_room_to_merge(&self, pairs: Vec<(&mut Counts, &mut Counts)>) -> Result<()> {
         let mut used: usize = pairs.iter().map(|(mine, theirs)| mine.bytes() + theirs.bytes()).sum();

@@ -1,5 +1,6 @@
 //! Parts that many threads fill.
 
+use super::memory::Counted;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
@@ -18,9 +19,10 @@ impl<T> Shared<T> {
     pub fn visit<E>(&self, mut work: impl FnMut(usize, &mut T) -> Result<(), E>) -> Result<(), E> {
         let mut left: Vec<usize> = (0..self.parts.len()).collect();
         if !left.is_empty() {
-            // Threads that come at the same time begin at different parts.
-            let start = self.visits.fetch_add(1, Ordering::Relaxed).wrapping_mul(left.len() / 2 + 1) % left.len();
-            left.rotate_left(start);
+            // Threads that come one after the other begin far apart, as multiples of the golden ratio are.
+            let visit = (self.visits.fetch_add(1, Ordering::Relaxed) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let start = (u128::from(visit) * left.len() as u128) >> u64::BITS;
+            left.rotate_left(start as usize);
         }
         while !left.is_empty() {
             let mut busy = Vec::new();
@@ -40,9 +42,19 @@ impl<T> Shared<T> {
         Ok(())
     }
 
-    /// The parts that no thread holds.
-    pub fn free(&self) -> Vec<MutexGuard<'_, T>> {
-        self.parts.iter().filter_map(free).collect()
+    /// Of the parts that no thread holds, the one whose counts give back most memory, and how much; `None` when none do.
+    pub fn largest(&self) -> Option<(usize, MutexGuard<'_, T>)>
+    where
+        T: Counted,
+    {
+        let mut largest: Option<(usize, MutexGuard<'_, T>)> = None;
+        for mut part in self.parts.iter().filter_map(free) {
+            let size = part.spillable();
+            if size > largest.as_ref().map_or(0, |largest| largest.0) {
+                largest = Some((size, part));
+            }
+        }
+        largest
     }
 
     /// All parts, by whoever has them alone.
@@ -105,7 +117,6 @@ mod tests {
     fn a_part_that_is_held_comes_last() {
         let shared = Shared::from(vec![0, 1, 2]);
         let held = shared.parts[1].lock().unwrap();
-        assert_eq!(shared.free().len(), 2);
         let mut seen = Vec::new();
         let result = std::thread::scope(|scope| {
             let (tell, told) = std::sync::mpsc::channel();

@@ -3,7 +3,7 @@
 use crate::fit::{Histogram, Refinement};
 use serde::{Deserialize, Serialize};
 
-/// Cells into which a column is divided, about: a cell with this share of the numbers is divided further.
+/// A cell with more than this part of the numbers is divided further.
 const CELLS: u64 = 64;
 
 /// The numbers of a column whose keys begin with the same bits.
@@ -30,30 +30,28 @@ impl Cell {
     }
 }
 
-/// Divides numbers into cells, ascending. A cell is halved while it holds `max(n / 64, √n)` of `n` numbers and more than one
-/// of the finest that were counted, and then cut to what holds its numbers: the more numbers, the finer, so that what two
-/// samples of one distribution differ by stays small.
+/// Divides numbers into cells, ascending. An interval is halved while it holds `max(n / 64, √n)` of `n` numbers, down to a single
+/// number: the more numbers, the finer, so that what two samples of one distribution differ by stays small.
 pub(super) fn cells(histogram: &Histogram, refinement: Option<&Refinement>) -> Vec<Cell> {
     let finest = histogram.finest(refinement).into_iter().map(|(key, bits, count)| Cell { key, bits, count });
     let finest: Vec<Cell> = finest.collect();
     let total: u64 = finest.iter().map(|cell| cell.count).sum();
     let mut cells = Vec::new();
-    divide(&finest, (total / CELLS).max(total.isqrt()), &mut cells);
+    divide(&finest, 0, (total / CELLS).max(total.isqrt()), &mut cells);
     cells
 }
 
-fn divide(finest: &[Cell], enough: u64, cells: &mut Vec<Cell>) {
-    let (Some(first), Some(last)) = (finest.first(), finest.last()) else { return };
+/// Divides an interval of keys that share so many leading bits.
+fn divide(finest: &[Cell], bits: u8, enough: u64, cells: &mut Vec<Cell>) {
+    let Some(first) = finest.first() else { return };
     let count = finest.iter().map(|cell| cell.count).sum();
-    if finest.len() == 1 || count < enough {
-        let bits = (first.key ^ last.key).leading_zeros().min(u32::from(first.bits)) as u8;
+    if count < enough || bits >= first.bits {
         let key = first.key & u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
         return cells.push(Cell { key, bits, count });
     }
-    let differing = (first.key ^ last.key).leading_zeros();
-    let middle = finest.partition_point(|cell| cell.key << differing >> 31 == 0);
-    divide(&finest[..middle], enough, cells);
-    divide(&finest[middle..], enough, cells);
+    let middle = finest.partition_point(|cell| cell.key << bits >> 31 == 0);
+    divide(&finest[..middle], bits + 1, enough, cells);
+    divide(&finest[middle..], bits + 1, enough, cells);
 }
 
 /// How many numbers of either column are in each of the finest cells that both know.

@@ -1,4 +1,4 @@
-//! How different two columns are, as TensorFlow Data Validation measures it (`anomalies/metrics.cc`).
+//! How different two columns are, by the measures of TensorFlow Data Validation (`anomalies/metrics.cc`).
 
 use super::cells::common;
 use super::numbers::NumberProfile;
@@ -45,8 +45,8 @@ pub fn l_infinity(a: &ColumnProfile, b: &ColumnProfile) -> Option<f64> {
 /// The Jensen–Shannon divergence `½ KL(p‖m) + ½ KL(q‖m)`, `m = (p + q) / 2`, with logarithms to base 2: from 0 for equal
 /// distributions to 1 for those without anything in common.
 ///
-/// Of numbers, the distributions are over the finest [cells](super::Cell) that both sides know, about 64 of them, of which frequent
-/// numbers are some; NaN and the two infinities are cells of their own. TensorFlow Data Validation takes ten buckets of equal
+/// Of numbers, the distributions are over the finest [cells](super::Cell) that both sides know, some 64 of many numbers and √n of few,
+/// of which frequent numbers are some; NaN and the two infinities are cells of their own. TensorFlow Data Validation takes ten buckets of equal
 /// width instead and their numbers as spread evenly, which calls columns different that are not: an outlier in one data set
 /// makes its buckets wide, and nearly all its numbers are then taken to be where they are not. Of values the distributions are
 /// over the 1000 most frequent of either side, and what is left is one cell. `None` when a side has no values, or so many that

@@ -8,8 +8,8 @@ use crate::schema::ColumnType;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// Version of the file; a later one is refused.
-const VERSION: u64 = 1;
+/// Version of the file; others are refused. Version 1 had no cells of numbers.
+const VERSION: u64 = 2;
 
 /// What the columns of a data set are like, and all that comparing it with another needs: the data need not be kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -104,10 +104,10 @@ impl Profile {
         }
         let damaged = |error: serde_json::Error| Error::saved(format!("this is no saved profile: {error}"));
         let Head { version } = serde_json::from_str(json).map_err(damaged)?;
-        if version > VERSION {
+        if version != VERSION {
             return Err(Error::saved(format!(
-                "the profile has format version {version}, but this program reads versions up to {VERSION}; use the program that \
-                 wrote it, or a newer one"
+                "the profile has format version {version}, but this program reads version {VERSION}; make it again from the data, \
+                 or use the program that wrote it"
             )));
         }
         serde_json::from_str(json).map_err(damaged)
