@@ -85,13 +85,16 @@ fn drift_and_skew_are_told_by_the_exit_code() {
 
 #[test]
 fn wrong_use_is_told() {
-    let project =
-        Project::new().write("bad.toml", "[columns.x]\ntyp = \"int\"\n").write("empty.json", "{\"version\":1}");
+    let project = Project::new()
+        .write("bad.toml", "[columns.x]\ntyp = \"int\"\n")
+        .write("empty.json", "{\"version\":2}")
+        .write("old.json", "{\"version\":1}");
     project.fails(&["stats"], 2, &["nothing to read"]);
     project.fails(&["stats", "train.csv", "--label", "prise"], 2, &["`prise` is not in the data", "`price`"]);
     project.fails(&["stats", "train.csv", "--types", "size=number"], 2, &["COLUMN=TYPE"]);
     project.fails(&["stats", "train.csv", "--save", "x.txt"], 2, &["`.json`"]);
     project.fails(&["stats", "empty.json"], 2, &["no saved profile"]);
+    project.fails(&["stats", "old.json"], 2, &["format version 1", "make it again"]);
     project.fails(&["validate", "train.csv"], 2, &["`schema.toml`", "--infer"]);
     project.fails(&["validate", "train.csv", "--schema", "bad.toml"], 2, &["line 2", "`type`"]);
     project.fails(&["stats", "nowhere.csv"], 2, &["nowhere.csv"]);
