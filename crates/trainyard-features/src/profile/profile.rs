@@ -96,7 +96,7 @@ impl Profile {
     ///
     /// # Errors
     ///
-    /// [`Error::Saved`] when it is not a profile, or when a later program wrote it.
+    /// [`Error::Saved`] when it is not a profile, or one of another version.
     pub fn from_json(json: &str) -> Result<Self> {
         #[derive(Deserialize)]
         struct Head {
