@@ -2,6 +2,7 @@
 
 use super::spill::{Run, Spill, Value};
 use super::table::{ShortText, Table};
+use super::top::Top;
 use super::wire::{Reader, Wire, Writer};
 use crate::Result;
 use crate::column::{Column, texts};
@@ -472,47 +473,6 @@ impl Wire for Counts {
             self.add_value(value, count);
         }
         Ok(())
-    }
-}
-
-/// The greatest of many texts by a rank, those of equal rank by their bytes, in memory of their number.
-#[derive(Debug)]
-pub(super) struct Top<R> {
-    limit: usize,
-    kept: Vec<(R, String)>,
-    /// Lower ranks are not among them.
-    floor: Option<R>,
-}
-
-impl<R: Ord + Copy> Top<R> {
-    /// Keeps so many.
-    pub fn new(limit: usize) -> Self {
-        Self { limit, kept: Vec::new(), floor: None }
-    }
-
-    /// Adds a text, which is only made when it may be kept.
-    pub fn push(&mut self, rank: R, text: impl FnOnce() -> String) {
-        if self.floor.is_none_or(|floor| rank >= floor) {
-            self.kept.push((rank, text()));
-        }
-        if self.kept.len() >= self.limit.max(NEW_VALUES).saturating_mul(2) {
-            self.cut();
-        }
-    }
-
-    /// The texts by falling rank.
-    pub fn into_sorted(mut self) -> Vec<(R, String)> {
-        self.kept.sort_unstable_by(|a, b| b.cmp(a));
-        self.kept.truncate(self.limit);
-        self.kept
-    }
-
-    fn cut(&mut self) {
-        if let Some(last) = self.limit.min(self.kept.len()).checked_sub(1) {
-            self.kept.select_nth_unstable_by(last, |a, b| b.cmp(a));
-            self.floor = Some(self.kept[last].0);
-        }
-        self.kept.truncate(self.limit);
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a value says about the class of a row.
 
-use super::counts::{Counts, Top};
+use super::counts::Counts;
 use super::spill::Value;
+use super::top::Top;
 use super::wire::{Reader, Wire, Writer};
 use crate::Result;
 use crate::column::Column;

@@ -11,8 +11,8 @@ const SMALL: usize = 1 << 16;
 /// The memory that the counts of a collector may take, and where they go beyond it.
 #[derive(Debug, Clone)]
 pub struct Memory {
-    /// Bytes that all counts together may take. Columns that other threads add to at the moment do not go to disk for it. What each column needs at least, some 64 KiB, is taken even beyond it; so is what is
-    /// kept in the end, such as a vocabulary.
+    /// Bytes that all counts together may take. What each column needs at least, some 64 KiB, is taken even beyond it; so is what is
+    /// kept in the end, such as a vocabulary. Columns to which other threads add at the moment do not go to disk to make room.
     pub bytes: usize,
     /// The file for counts that outgrow them.
     pub spill: Spill,

@@ -16,6 +16,7 @@ mod spill;
 mod state;
 mod survey;
 mod table;
+mod top;
 mod wire;
 
 pub use collector::Collector;

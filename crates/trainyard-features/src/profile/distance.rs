@@ -45,12 +45,12 @@ pub fn l_infinity(a: &ColumnProfile, b: &ColumnProfile) -> Option<f64> {
 /// The Jensen–Shannon divergence `½ KL(p‖m) + ½ KL(q‖m)`, `m = (p + q) / 2`, with logarithms to base 2: from 0 for equal
 /// distributions to 1 for those without anything in common.
 ///
-/// Of numbers, the distributions are over the finest [cells](super::Cell) that both sides know, some 64 of many numbers and √n of few,
-/// of which frequent numbers are some; NaN and the two infinities are cells of their own. TensorFlow Data Validation takes ten buckets of equal
-/// width instead and their numbers as spread evenly, which calls columns different that are not: an outlier in one data set
-/// makes its buckets wide, and nearly all its numbers are then taken to be where they are not. Of values the distributions are
-/// over the 1000 most frequent of either side, and what is left is one cell. `None` when a side has no values, or so many that
-/// they are not listed.
+/// Of numbers, the distributions are over the finest [cells](super::Cell) that both sides know, some 64 of many numbers and √n of
+/// few, of which frequent numbers are some; NaN and the two infinities are cells of their own. TensorFlow Data Validation takes ten
+/// buckets of equal width instead and their numbers as spread evenly, which calls columns different that are not: an outlier in
+/// one data set makes its buckets wide, and nearly all its numbers are then taken to be where they are not. Of values the
+/// distributions are over the 1000 most frequent of either side, and what is left is one cell. `None` when a side has no values,
+/// or so many that they are not listed.
 pub fn jensen_shannon(a: &ColumnProfile, b: &ColumnProfile) -> Option<f64> {
     if let (Some(a), Some(b)) = (&a.numbers, &b.numbers) {
         return number_shares(a, b).map(divergence);
