@@ -68,7 +68,7 @@ pub fn fit_within(
         };
         let collector = match &engine {
             Engine::Local(Resources { threads, .. }) => {
-                pass(*threads, collectors(round, *threads, &memory), &source, &mut progress)?
+                pass(*threads, collectors(round, *threads, &memory), &source.coded(), &mut progress)?
             }
             #[cfg(feature = "cluster")]
             Engine::Cluster(cluster) => cluster.fit(round, &source, &mut progress)?,
@@ -158,6 +158,8 @@ fn merge(collectors: Vec<Collector>) -> Result<Collector> {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::parquet::arrow::ArrowWriter;
+
     use crate::testing::{features, people};
     use crate::{Error, OnError, Source, SourceConfig};
 
@@ -180,6 +182,19 @@ mod tests {
         let none = FitMemory { bytes: 0, directory: folder.path().to_owned() };
         assert_eq!(fit_within(&none, unfitted, &source, 3, &|_| {}).unwrap().to_json(), expected.to_json());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "only the data is left");
+    }
+
+    #[test]
+    fn the_result_does_not_depend_on_the_format() {
+        let (folder, config) = people(20_000);
+        let (expected, source) = features(&config, 2).unwrap();
+        let path = folder.path().join("people.parquet");
+        let file = std::fs::File::create(&path).unwrap();
+        let mut writer = ArrowWriter::try_new(file, source.arrow_schema().clone(), None).unwrap();
+        source.scan().unwrap().for_each(|batch| writer.write(&batch.unwrap()).unwrap());
+        writer.close().unwrap();
+        let config = SourceConfig { path: path.as_path().into(), ..config };
+        assert_eq!(features(&config, 2).unwrap().0.to_json(), expected.to_json());
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use crate::hash::{CROSS_KEY, farm_fingerprint64, fingerprint_cat64};
 use crate::schema::{ColumnType, Field};
+use crate::texts::Texts;
 use crate::tokens::Tokens;
 use crate::{Error, Result};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray};
 use arrow::datatypes::{Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 use std::borrow::Cow;
@@ -31,7 +32,7 @@ pub(crate) enum Column {
     /// True or false.
     Bool(BooleanArray),
     /// Text.
-    Text(StringArray),
+    Text(Texts),
     /// Lists of text, which a raw column of text may hold too.
     Tokens(Tokens),
     /// Categorical ids.
@@ -68,7 +69,7 @@ impl Column {
             ColumnType::Bool => array.as_boolean_opt().cloned().map(Self::Bool),
             ColumnType::Text => match list_tokens(array) {
                 Some(tokens) => Some(Self::Tokens(tokens.map_err(|problem| Error::column(&field.name, problem))?)),
-                None => array.as_string_opt::<i32>().cloned().map(Self::Text),
+                None => Texts::of(array).map(Self::Text),
             },
         };
         column.ok_or_else(wrong_type)
@@ -80,7 +81,7 @@ impl Column {
             Self::Numbers { width, values } => values.len() / width,
             Self::Int(array) => array.len(),
             Self::Bool(array) => array.len(),
-            Self::Text(array) => array.len(),
+            Self::Text(texts) => texts.len(),
             Self::Tokens(tokens) => tokens.rows(),
             Self::Ids(ids) => ids.rows(),
         }
@@ -125,21 +126,6 @@ impl Column {
     }
 }
 
-/// The texts of a column, with `""` as missing: a CSV file cannot tell the two apart, so nothing else may either.
-pub(crate) fn texts(array: &StringArray) -> impl Iterator<Item = Option<&str>> {
-    array.iter().map(|text| text.filter(|text| !text.is_empty()))
-}
-
-/// How many of them are missing.
-pub(crate) fn missing_texts(array: &StringArray) -> usize {
-    let is_empty = |ends: &[i32]| ends[0] == ends[1];
-    let rows = array.value_offsets().windows(2);
-    match array.nulls() {
-        None => rows.filter(|ends| is_empty(ends)).count(),
-        Some(nulls) => rows.zip(nulls).filter(|(ends, valid)| !valid || is_empty(ends)).count(),
-    }
-}
-
 /// Ids with at most one per row.
 pub(crate) fn single_ids(rows: usize, ids: impl Iterator<Item = Option<u64>>) -> Ragged {
     let (mut all, mut offsets, mut n) = (vec![0; rows], vec![0; rows + 1], 0);
@@ -169,7 +155,7 @@ pub(crate) fn row_hashes(columns: &[Column], rows: usize) -> Vec<u64> {
                 array.iter().enumerate().for_each(|(row, value)| add(row, value.map(|value| value as u64)));
             }
             Column::Bool(array) => array.iter().enumerate().for_each(|(row, value)| add(row, value.map(u64::from))),
-            Column::Text(array) => (texts(array).enumerate())
+            Column::Text(texts) => (texts.iter().enumerate())
                 .for_each(|(row, text)| add(row, text.map(|text| farm_fingerprint64(text.as_bytes())))),
             Column::Tokens(tokens) => {
                 for row in 0..tokens.rows() {

@@ -76,6 +76,7 @@ mod schema;
 mod served;
 mod spec;
 mod statistics;
+mod texts;
 mod tokens;
 pub mod validation;
 

@@ -1,5 +1,6 @@
 //! Arrow batches of files to batches of raw columns.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, BooleanArray};
@@ -14,7 +15,8 @@ use super::convert::{Converted, convert};
 use super::csv::Rules;
 use super::location::Location;
 use super::piece::PieceSink;
-use super::plan::{BATCH_ROWS, Plan};
+use super::plan::{BATCH_ROWS, Plan, coded_type};
+use super::shape::batch_of;
 use crate::error::{Error, Place, Result, in_words, shortened};
 
 /// Converts batches, leaves out rows that cannot be converted if these are to be skipped, and sends full ones on.
@@ -36,6 +38,12 @@ impl<'a> Batches<'a> {
     pub(super) fn push(&mut self, location: &Location, before: u64, batch: &RecordBatch) -> Result<bool> {
         let raw = self.raw(location, before, batch)?;
         self.skipped.fetch_add((batch.num_rows() - raw.num_rows()) as u64, Ordering::Relaxed);
+        let is_coded = raw.schema_ref() != &self.plan.arrow;
+        if is_coded {
+            // Joining batches would join their dictionaries.
+            self.full.finish_buffered_batch()?;
+            return Ok(self.send() && self.sink.send(Ok(raw)));
+        }
         if raw.num_rows() == BATCH_ROWS && self.full.is_empty() && is_compact(&raw) {
             return Ok(self.sink.send(Ok(raw)));
         }
@@ -62,7 +70,12 @@ impl<'a> Batches<'a> {
     fn raw(&self, location: &Location, before: u64, batch: &RecordBatch) -> Result<RecordBatch> {
         let mut columns: Vec<ArrayRef> = Vec::new();
         let mut keep = vec![true; batch.num_rows()];
+        let coded = coded_type();
         for (i, array) in batch.columns().iter().enumerate() {
+            if self.plan.is_coded(i) && *array.data_type() == coded {
+                columns.push(Arc::clone(array));
+                continue;
+            }
             let Converted { array: column, bad } = convert(array, self.plan.arrow.field(i).data_type(), &self.rules)?;
             if let (Some(&row), OnError::Fail) = (bad.first(), self.plan.config.on_error) {
                 let place = Place::Row(before + row as u64 + 1);
@@ -76,7 +89,7 @@ impl<'a> Batches<'a> {
             bad.iter().for_each(|&row| keep[row] = false);
             columns.push(column);
         }
-        let batch = RecordBatch::try_new(self.plan.arrow.clone(), columns)?;
+        let batch = batch_of(&self.plan.arrow, columns, batch.num_rows())?;
         if keep.iter().all(|&keep| keep) {
             return Ok(batch);
         }

@@ -30,6 +30,13 @@ pub(super) struct Plan {
     pub part: Part,
     /// The row groups to read, of a single file of Parquet; otherwise all.
     pub groups: Option<Range<usize>>,
+    /// Whether texts may come as [`coded_type`], in batches of any size.
+    pub coded: bool,
+}
+
+/// The Arrow type of texts by their places in a dictionary.
+pub(super) fn coded_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
 /// Which of the rows a scan gives. Whether a row is held out is a function of its place alone: the number of its piece, and
@@ -80,13 +87,26 @@ impl Plan {
     pub(super) fn new(config: SourceConfig, files: Files, fields: Vec<(Field, DataType)>) -> Self {
         let arrow = arrow_schema(&fields);
         let schema = Schema { fields: fields.into_iter().map(|(field, _)| field).collect() };
-        Self { config, files, schema, arrow, part: Part::All, groups: None }
+        Self { config, files, schema, arrow, part: Part::All, groups: None, coded: false }
+    }
+
+    /// Whether a column may come as [`coded_type`]: its texts are what the file has, and nothing looks at them here.
+    pub(super) fn is_coded(&self, field: usize) -> bool {
+        let is_kept = !self.config.trim && self.config.missing.is_empty();
+        let is_key = self.part.columns().contains(&self.schema.fields[field].name);
+        self.coded && is_kept && !is_key && *self.arrow.field(field).data_type() == DataType::Utf8
     }
 
     /// The same for a part of the rows.
     pub(super) fn of_part(&self, part: Part) -> Self {
         let (config, files) = (self.config.clone(), self.files.clone());
-        Self { config, files, schema: self.schema.clone(), arrow: Arc::clone(&self.arrow), part, groups: None }
+        let (schema, arrow) = (self.schema.clone(), Arc::clone(&self.arrow));
+        Self { config, files, schema, arrow, part, groups: None, coded: self.coded }
+    }
+
+    /// The same with texts that may come by their places in a dictionary.
+    pub(super) fn of_coded(&self) -> Self {
+        Self { coded: true, ..self.of_part(self.part.clone()) }
     }
 
     /// The same for a piece of the files.
@@ -100,6 +120,10 @@ impl Plan {
     pub(super) fn of_columns(&self, places: &[usize]) -> Self {
         let field = |&place: &usize| (self.schema.fields[place].clone(), self.arrow.field(place).data_type().clone());
         let fields = places.iter().map(field).collect();
-        Self { part: self.part.clone(), ..Self::new(self.config.clone(), self.files.clone(), fields) }
+        Self {
+            part: self.part.clone(),
+            coded: self.coded,
+            ..Self::new(self.config.clone(), self.files.clone(), fields)
+        }
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array};
-use arrow::datatypes::{Float64Type, SchemaRef};
+use arrow::datatypes::{Field, Float64Type, Schema, SchemaRef};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 
 use super::config::RowWeight;
+use super::plan::coded_type;
 use crate::Result;
 use crate::ordered::internal;
 
@@ -15,7 +16,7 @@ pub(super) fn shaped(batch: RecordBatch, weight: Option<&RowWeight>, to: &Schema
     if weight.is_none() && batch.schema_ref() == to {
         return Ok(batch);
     }
-    let column = |field: &Arc<arrow::datatypes::Field>| {
+    let column = |field: &Arc<Field>| {
         let read = batch.column_by_name(field.name()).cloned();
         match weight.filter(|weight| weight.name() == field.name()) {
             Some(weight) => Ok(weighed(read, weight.factor, batch.num_rows())),
@@ -23,8 +24,22 @@ pub(super) fn shaped(batch: RecordBatch, weight: Option<&RowWeight>, to: &Schema
         }
     };
     let columns = to.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    Ok(RecordBatch::try_new_with_options(Arc::clone(to), columns, &options)?)
+    batch_of(to, columns, batch.num_rows())
+}
+
+/// The rows of columns, whose types are those of a schema but where texts are coded.
+pub(super) fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    let coded = coded_type();
+    if columns.iter().all(|column| *column.data_type() != coded) {
+        return Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?);
+    }
+    let typed = |(field, column): (&Arc<Field>, &ArrayRef)| match column.data_type() {
+        data_type if *data_type == coded => Arc::new(field.as_ref().clone().with_data_type(coded.clone())),
+        _ => Arc::clone(field),
+    };
+    let fields: Vec<_> = schema.fields().iter().zip(&columns).map(typed).collect();
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?)
 }
 
 /// The weights of rows: those that were read times the factor, or the factor.

@@ -208,6 +208,12 @@ impl Source {
         Source { plans, ..self.clone() }
     }
 
+    /// The same, but texts may come by their places in a dictionary (`Dictionary(Int32, Utf8)`) where a file has them so, and
+    /// batches may have more rows. Who only counts texts then looks at each text once for all its rows in a batch.
+    pub(crate) fn coded(&self) -> Source {
+        Source { plans: self.plans.iter().map(|plan| Arc::new(plan.of_coded())).collect(), ..self.clone() }
+    }
+
     /// The same, but known by what its rows were made of: its files may be removed and made again.
     pub(crate) fn made_of(self, origin: &str) -> Source {
         Source { made_of: Some(origin.into()), ..self }

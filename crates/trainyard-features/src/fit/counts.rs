@@ -5,7 +5,7 @@ use super::table::{ShortText, Table};
 use super::top::Top;
 use super::wire::{Reader, Wire, Writer};
 use crate::Result;
-use crate::column::{Column, texts};
+use crate::column::Column;
 use crate::hash::{Map, farm_fingerprint64, fingerprint_cat64};
 use crate::op::Checked;
 use arrow::array::Array;
@@ -137,13 +137,13 @@ impl Counts {
                 self.kind = ValueKind::Id;
                 self.add_numbers(&ids.ids);
             }
-            Column::Text(array) => {
+            Column::Text(texts) => {
                 self.kind = ValueKind::Text;
-                self.add_texts(texts(array).flatten());
+                self.add_texts(texts.counts());
             }
             Column::Tokens(tokens) => {
                 self.kind = ValueKind::Text;
-                self.add_texts(tokens.iter());
+                self.add_texts(tokens.iter().map(|token| (token, 1)));
             }
         }
     }
@@ -189,7 +189,7 @@ impl Counts {
         let few = |values: usize, held: usize| values.min(held.max(NEW_VALUES));
         match column {
             _ if self.limit.is_some() => 0,
-            Column::Text(array) => self.texts.growth(few(array.len(), self.texts.len())),
+            Column::Text(texts) => self.texts.growth(few(texts.len(), self.texts.len())),
             Column::Tokens(tokens) => self.texts.growth(few(tokens.iter().count(), self.texts.len())),
             Column::Ids(ids) => self.numbers.growth(few(ids.ids.len(), self.numbers.len())),
             other => self.numbers.growth(few(other.rows(), self.numbers.len())),
@@ -285,8 +285,8 @@ impl Counts {
                 let distinct: BTreeSet<u64> = ids.row(row).iter().copied().collect();
                 distinct.into_iter().for_each(|id| self.add_number(id, 1));
             }
-            Column::Text(array) if array.is_valid(row) && !array.value(row).is_empty() => {
-                self.add_text(array.value(row), 1);
+            Column::Text(texts) => {
+                texts.get(row).into_iter().for_each(|text| self.add_text(text, 1));
             }
             Column::Tokens(tokens) => {
                 let distinct: BTreeSet<&str> = tokens.row(row).collect();
@@ -345,28 +345,30 @@ impl Counts {
     }
 
     fn add_numbers(&mut self, numbers: &[u64]) {
+        let mut entries = [(0, 1); CHUNK];
         for numbers in numbers.chunks(CHUNK) {
+            entries.iter_mut().zip(numbers).for_each(|(entry, &number)| entry.0 = number);
             match self.level {
-                0 => self.numbers.add_all(numbers),
+                0 => self.numbers.add_all(&entries[..numbers.len()]),
                 _ => numbers.iter().for_each(|&number| self.add_number(number, 1)),
             }
             self.shrink();
         }
     }
 
-    fn add_texts<'a>(&mut self, mut texts: impl Iterator<Item = &'a str>) {
-        let mut short = [ShortText::default(); CHUNK];
+    fn add_texts<'a>(&mut self, mut texts: impl Iterator<Item = (&'a str, u64)>) {
+        let mut short = [(ShortText::default(), 0); CHUNK];
         loop {
             let (mut seen, mut n) = (0, 0);
-            for text in texts.by_ref().take(CHUNK) {
+            for (text, count) in texts.by_ref().take(CHUNK) {
                 seen += 1;
                 match ShortText::new(text.as_bytes()) {
                     _ if !self.keeps_text(text) => {}
                     Some(text) => {
-                        short[n] = text;
+                        short[n] = (text, count);
                         n += 1;
                     }
-                    None => self.insert_long(text, 1),
+                    None => self.insert_long(text, count),
                 }
             }
             if seen == 0 {
@@ -496,7 +498,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn words(words: &[&str]) -> Column {
-        Column::Text(StringArray::from(words.to_vec()))
+        Column::Text(StringArray::from(words.to_vec()).into())
     }
 
     fn ranked(counts: &Counts) -> Vec<(String, u64)> {

@@ -5,7 +5,7 @@ use super::moments::Moments;
 use super::quantiles::{Histogram, Quantile, Refinement};
 use super::wire::{Reader, Wire, Writer};
 use crate::Result;
-use crate::column::{Column, missing_texts};
+use crate::column::Column;
 use crate::op::{Checked, Kind};
 use arrow::array::Array;
 
@@ -174,7 +174,7 @@ fn missing(column: &Column) -> usize {
         Column::Numbers { values, .. } => values.iter().filter(|value| value.is_nan()).count(),
         Column::Int(array) => array.null_count(),
         Column::Bool(array) => array.null_count(),
-        Column::Text(array) => missing_texts(array),
+        Column::Text(texts) => texts.missing(),
         Column::Tokens(tokens) => (0..tokens.rows()).filter(|&row| tokens.len(row) == 0).count(),
         Column::Ids(ids) => ids.offsets.windows(2).filter(|ends| ends[0] == ends[1]).count(),
     }

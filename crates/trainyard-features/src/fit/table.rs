@@ -1,6 +1,7 @@
 //! A map that counts.
 
 use std::fmt::Debug;
+use trainyard_graph::simd::prefetch;
 
 /// Keys that are looked for together: their hashes stay in the nearest cache.
 const CHUNK: usize = 128;
@@ -121,14 +122,17 @@ impl<K: Key> Table<K> {
         }
     }
 
-    /// Counts each key once.
-    pub fn add_all(&mut self, keys: &[K]) {
-        self.reserve(keys.len());
+    /// Counts each key so many times, at least once.
+    pub fn add_all(&mut self, entries: &[(K, u64)]) {
+        self.reserve(entries.len());
         let mut hashes = [0; CHUNK];
-        for keys in keys.chunks(CHUNK) {
-            // Hashes first: the processor then waits for the memory of many keys at the same time.
-            hashes.iter_mut().zip(keys).for_each(|(hash, key)| *hash = key.hash());
-            hashes.iter().zip(keys).for_each(|(&hash, &key)| self.add_hashed(hash, key, 1));
+        for entries in entries.chunks(CHUNK) {
+            // Places first: the processor then waits for the memory of many keys at the same time.
+            for (hash, entry) in hashes.iter_mut().zip(entries) {
+                *hash = entry.0.hash();
+                prefetch(&self.slots[self.place(*hash)]);
+            }
+            hashes.iter().zip(entries).for_each(|(&hash, &(key, count))| self.add_hashed(hash, key, count));
         }
     }
 
@@ -165,9 +169,14 @@ impl<K: Key> Table<K> {
         (keys > self.slots.len() / 4 * 3).then(|| (keys + keys / 3).next_power_of_two().max(64))
     }
 
+    /// Where a key of this hash is looked for first.
+    fn place(&self, hash: u64) -> usize {
+        (hash >> self.shift) as usize
+    }
+
     fn add_hashed(&mut self, hash: u64, key: K, count: u64) {
         let mask = self.slots.len() - 1;
-        let mut place = (hash >> self.shift) as usize;
+        let mut place = self.place(hash);
         loop {
             let slot = &mut self.slots[place & mask];
             if slot.1 == 0 {
@@ -207,8 +216,9 @@ mod tests {
         #[test]
         fn counts_are_those_of_a_map(keys in prop::collection::vec(0u64..200, 0..2000), batch in 1usize..300) {
             let (mut table, mut map) = (Table::default(), BTreeMap::<u64, u64>::new());
-            keys.chunks(batch).for_each(|keys| table.add_all(keys));
-            keys.iter().for_each(|&key| *map.entry(key).or_default() += 1);
+            let entries: Vec<(u64, u64)> = keys.iter().map(|&key| (key, 1 + key % 3)).collect();
+            entries.chunks(batch).for_each(|entries| table.add_all(entries));
+            entries.iter().for_each(|(key, count)| *map.entry(*key).or_default() += count);
             keys.iter().take(9).for_each(|&key| table.add(key, 5));
             keys.iter().take(9).for_each(|&key| *map.entry(key).or_default() += 5);
             prop_assert_eq!(table.len(), map.len());

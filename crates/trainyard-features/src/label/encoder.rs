@@ -1,7 +1,7 @@
 //! Fitted labels.
 
 use super::{LabelSpec, LabelTask};
-use crate::column::{Column, texts};
+use crate::column::Column;
 use crate::error::list;
 use crate::hash::Map;
 use crate::schema::ColumnType;
@@ -72,7 +72,7 @@ impl Label {
                     None => Ok(values.into_owned()),
                 }
             }
-            (Lookup::Texts(classes), Column::Text(array)) => (texts(array).enumerate())
+            (Lookup::Texts(classes), Column::Text(texts)) => (texts.iter().enumerate())
                 .map(|(row, text)| {
                     let text = text.ok_or_else(|| missing(row))?;
                     classes.get(text).copied().ok_or_else(|| unknown(text.to_string()))

@@ -1,7 +1,7 @@
 //! A value read as a number.
 
 use super::{Args, Checked, Constants, Input, Kernel, Kind, Operation, any_of, one};
-use crate::column::{Column, texts};
+use crate::column::Column;
 use serde::{Deserialize, Serialize};
 
 /// The number that a value is or spells: text such as `" 12.5 "` or `"1e3"`, ints, bools (0 and 1), floats.
@@ -91,7 +91,7 @@ impl Cast {
 
     fn apply(&self, args: Args<'_>) -> Checked<Column> {
         let values: Checked<Vec<f32>> = match args.column(0)? {
-            Column::Text(array) => texts(array)
+            Column::Text(texts) => texts.iter()
                 .map(|text| text.map_or(Ok(f32::NAN), |text| self.number(self.to.read(text), || text.to_string())))
                 .collect(),
             _ => (args.doubles(0)?.into_iter())

@@ -1,7 +1,7 @@
 //! Combinations of categories.
 
 use super::{Args, Checked, Constants, Input, Kernel, Kind, Operation, any_of, check_buckets};
-use crate::column::{Column, single_ids, texts, token_ids};
+use crate::column::{Column, single_ids, token_ids};
 use crate::hash::{CROSS_KEY, farm_fingerprint64, fingerprint_cat64};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -55,7 +55,7 @@ fn words(column: &Column) -> Checked<Cow<'_, Ragged>> {
         Column::Int(array) => {
             Cow::Owned(single_ids(column.rows(), array.iter().map(|value| value.map(|value| value as u64))))
         }
-        Column::Text(array) => Cow::Owned(single_ids(column.rows(), texts(array).map(|text| text.and_then(farm)))),
+        Column::Text(texts) => Cow::Owned(single_ids(column.rows(), texts.iter().map(|text| text.and_then(farm)))),
         Column::Tokens(tokens) => Cow::Owned(token_ids(tokens, farm, None)),
         _ => return Err("input is not categorical; please report it".to_string()),
     })

@@ -1,7 +1,7 @@
 //! A value as its hash.
 
 use super::{Args, Checked, Constants, Input, Kernel, Kind, Operation, any_of, check_buckets, one};
-use crate::column::{Column, single_ids, texts, token_ids};
+use crate::column::{Column, single_ids, token_ids};
 use crate::hash::{farm_fingerprint64, farm_number};
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher24;
@@ -41,7 +41,7 @@ impl Operation for Hash {
             Some(salt) => sip_hash(salt, number.to_string().as_bytes()) % buckets,
         };
         Ok(Kernel::new(buckets, move |args: Args<'_>| match args.column(0)? {
-            Column::Text(array) => Ok(Column::Ids(single_ids(args.rows, texts(array).map(|text| text.map(text_id))))),
+            Column::Text(texts) => Ok(Column::Ids(single_ids(args.rows, texts.iter().map(|text| text.map(text_id))))),
             Column::Tokens(tokens) => Ok(Column::Ids(token_ids(tokens, |token| Some(text_id(token)), None))),
             Column::Int(array) => {
                 Ok(Column::Ids(single_ids(args.rows, array.iter().map(|number| number.map(number_id)))))

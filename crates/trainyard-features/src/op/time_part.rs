@@ -1,7 +1,7 @@
 //! Hour, day, month or another part of a time.
 
 use super::{Args, Checked, Constants, Input, Kernel, Kind, Operation, any_of, one};
-use crate::column::{Column, single_ids, texts};
+use crate::column::{Column, single_ids};
 use crate::error::suggestion;
 use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::{TZ_VARIANTS, Tz};
@@ -135,8 +135,8 @@ impl Operation for TimePart {
         Ok(Kernel::new(part.buckets(), move |args: Args<'_>| {
             Ok(Column::Ids(match args.column(0)? {
                 Column::Int(array) => single_ids(args.rows, array.iter().map(|time| time.map(id))),
-                Column::Text(array) => {
-                    single_ids(args.rows, texts(array).map(|text| text.and_then(parse_time).map(id)))
+                Column::Text(texts) => {
+                    single_ids(args.rows, texts.iter().map(|text| text.and_then(parse_time).map(id)))
                 }
                 _ => return Err("input is neither int nor text; please report it".to_string()),
             }))

@@ -1,7 +1,7 @@
 //! A text as the words that it is made of.
 
 use super::{Args, Checked, Constants, Input, Kernel, Kind, Operation, any_of, one};
-use crate::column::{Column, texts};
+use crate::column::Column;
 use crate::tokens::Tokens;
 use serde::{Deserialize, Serialize};
 
@@ -58,8 +58,8 @@ impl Operation for Tokenize {
 fn tokenize<'a, I: Iterator<Item = &'a str>>(column: &'a Column, split: impl Fn(&'a str) -> I) -> Checked<Tokens> {
     let mut tokens = Tokens::new();
     match column {
-        Column::Text(array) => {
-            texts(array).try_for_each(|text| push_row(&mut tokens, text.into_iter().flat_map(&split)))?;
+        Column::Text(texts) => {
+            texts.iter().try_for_each(|text| push_row(&mut tokens, text.into_iter().flat_map(&split)))?;
         }
         Column::Tokens(lists) => {
             (0..lists.rows()).try_for_each(|row| push_row(&mut tokens, lists.row(row).flat_map(&split)))?;

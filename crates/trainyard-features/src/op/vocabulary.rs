@@ -1,7 +1,7 @@
 //! A value as its place among the most frequent.
 
 use super::{Args, Checked, Constants, Input, Kernel, Kind, Operation, any_of, one};
-use crate::column::{Column, single_ids, texts, token_ids};
+use crate::column::{Column, single_ids, token_ids};
 use crate::fit::{Counting, Findings, Informative, Joint, JointNeeds, Needs};
 use crate::hash::{Map, farm_fingerprint64, farm_number};
 use serde::{Deserialize, Serialize};
@@ -203,7 +203,7 @@ impl Oov {
 fn text_ids(args: Args<'_>, ids: &Map<Box<str>, u64>, oov: Oov, missing: Option<u64>) -> Checked<Column> {
     let id = |text: &str| ids.get(text).copied().or_else(|| oov.id(farm_fingerprint64(text.as_bytes())));
     match args.column(0)? {
-        Column::Text(array) => Ok(Column::Ids(single_ids(args.rows, texts(array).map(|text| text.map_or(missing, id))))),
+        Column::Text(texts) => Ok(Column::Ids(single_ids(args.rows, texts.iter().map(|text| text.map_or(missing, id))))),
         Column::Tokens(tokens) => Ok(Column::Ids(token_ids(tokens, id, missing))),
         _ => Err("input is neither text nor tokens; please report it".to_string()),
     }

@@ -2,7 +2,7 @@
 
 use super::label::{CLASSES, LabelKind, Labels};
 use super::numbers::singles;
-use crate::column::{Column, texts};
+use crate::column::Column;
 use crate::fit::{Covariance, Histogram, Moments};
 use crate::hash::{Map, farm_fingerprint64};
 use serde::{Deserialize, Serialize};
@@ -219,8 +219,8 @@ fn keys(column: &Column) -> Option<Vec<Option<u64>>> {
     match column {
         Column::Int(array) => Some(array.iter().map(|value| value.map(|value| value as u64)).collect()),
         Column::Bool(array) => Some(array.iter().map(|value| value.map(u64::from)).collect()),
-        Column::Text(array) => {
-            Some(texts(array).map(|text| text.map(|text| farm_fingerprint64(text.as_bytes()))).collect())
+        Column::Text(texts) => {
+            Some(texts.iter().map(|text| text.map(|text| farm_fingerprint64(text.as_bytes()))).collect())
         }
         _ => None,
     }

@@ -5,7 +5,7 @@ use super::label::{LabelKind, Labels};
 use super::numbers::NumberState;
 use super::profile::{ColumnProfile, ListProfile};
 use super::values::ValueState;
-use crate::column::{Column, texts};
+use crate::column::Column;
 use crate::fit::{Moments, Refinement};
 use crate::schema::{ColumnType, Field};
 use arrow::array::{Array, ArrayRef, AsArray};
@@ -103,7 +103,7 @@ impl ColumnState {
 /// Rows without a value. NaN is a value here: what it means is for the reader to say.
 fn missing(column: &Column, array: &ArrayRef) -> usize {
     match column {
-        Column::Text(array) => texts(array).filter(Option::is_none).count(),
+        Column::Text(texts) => texts.missing(),
         Column::Tokens(tokens) => (0..tokens.rows()).filter(|&row| tokens.len(row) == 0).count(),
         _ => array.null_count(),
     }

@@ -1,6 +1,6 @@
 //! The label of rows, as other columns are compared with it.
 
-use crate::column::{Column, texts};
+use crate::column::Column;
 use crate::hash::farm_fingerprint64;
 use crate::schema::ColumnType;
 
@@ -22,8 +22,8 @@ impl Labels {
         let classes = match column {
             Column::Int(array) => Some(array.iter().map(|value| value.map(|value| value as u64)).collect()),
             Column::Bool(array) => Some(array.iter().map(|value| value.map(u64::from)).collect()),
-            Column::Text(array) => {
-                Some(texts(array).map(|text| text.map(|text| farm_fingerprint64(text.as_bytes()))).collect())
+            Column::Text(texts) => {
+                Some(texts.iter().map(|text| text.map(|text| farm_fingerprint64(text.as_bytes()))).collect())
             }
             _ => None,
         };

@@ -1,6 +1,6 @@
 //! How often each value occurs, all of a limited number of values or a sample of them.
 
-use crate::column::{Column, texts};
+use crate::column::Column;
 use crate::hash::{Map, farm_fingerprint64, fingerprint_cat64};
 use arrow::array::Array;
 use serde::{Deserialize, Serialize};
@@ -107,9 +107,9 @@ impl Sample {
                 self.kind = ValueKind::Id;
                 ids.ids.iter().for_each(|&id| self.add_number(id, 1));
             }
-            Column::Text(array) => {
+            Column::Text(texts) => {
                 self.kind = ValueKind::Text;
-                texts(array).flatten().for_each(|text| self.add_text(text, 1));
+                texts.iter().flatten().for_each(|text| self.add_text(text, 1));
             }
             Column::Tokens(tokens) => {
                 self.kind = ValueKind::Text;
@@ -260,7 +260,7 @@ mod tests {
     use arrow::array::{Int64Array, StringArray};
 
     fn words(words: &[&str]) -> Column {
-        Column::Text(StringArray::from(words.to_vec()))
+        Column::Text(StringArray::from(words.to_vec()).into())
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Distinct values of a column.
 
 use super::sample::Sample;
-use crate::column::{Column, texts};
+use crate::column::Column;
 use crate::statistics::ValueCount;
 use serde::{Deserialize, Serialize};
 
@@ -98,7 +98,7 @@ impl ValueState {
 
     pub(super) fn update(&mut self, column: &Column) {
         match column {
-            Column::Text(array) => self.add_lengths(texts(array).flatten()),
+            Column::Text(texts) => self.add_lengths(texts.iter().flatten()),
             Column::Tokens(tokens) => self.add_lengths(tokens.iter()),
             Column::Int(array) => self.count += present(array),
             Column::Bool(array) => self.count += present(array),

@@ -4,11 +4,13 @@ use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
+use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 use datafusion::parquet::arrow::ProjectionMask;
 use datafusion::parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use datafusion::parquet::basic::Encoding;
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 
@@ -17,7 +19,10 @@ use crate::error::{Error, Result};
 use crate::source::columns::{RawColumn, position, raw_columns};
 use crate::source::files::Files;
 use crate::source::location::{Location, Object, Stores};
-use crate::source::plan::BATCH_ROWS;
+use crate::source::plan::{BATCH_ROWS, Plan, coded_type};
+
+/// Rows of a batch with texts by their places in a dictionary: many, as each batch is one look through the whole dictionary.
+const CODED_ROWS: usize = 4 * BATCH_ROWS;
 
 /// The columns of a file that are of use, after a check that it has those of `needed`.
 pub(in crate::source) fn columns(files: &Files, location: &Location, needed: &[&str]) -> Result<Vec<RawColumn>> {
@@ -76,21 +81,52 @@ impl ParquetFile {
         groups.map(|group| u64::try_from(group.num_rows()).unwrap_or(0)).sum()
     }
 
-    /// Starts to read columns of a row group; they come in the order of `columns`.
-    pub(super) fn group<'a>(&self, group: usize, columns: impl Iterator<Item = &'a str>) -> Result<Group> {
+    /// Starts to read the columns of a plan from a row group; they come in the order of the plan.
+    pub(super) fn group(&self, group: usize, plan: &Plan) -> Result<Group> {
         let failed = failure(&self.location, Some(group));
         let names: Vec<String> = self.metadata.schema().fields().iter().map(|field| field.name().clone()).collect();
-        let roots = columns.map(|name| position(&names, name, &self.location)).collect::<Result<Vec<_>>>()?;
+        let roots = plan.schema.names().map(|name| position(&names, name, &self.location));
+        let roots = roots.collect::<Result<Vec<_>>>()?;
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots.iter().copied());
         let chunks = self.place.chunks(self.ranges(group, &mask).map_err(&failed)?)?;
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, self.metadata.clone());
-        let builder = builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(BATCH_ROWS);
+        let coded = (roots.iter().enumerate()).filter(|(i, root)| plan.is_coded(*i) && self.is_coded(group, **root));
+        let coded: Vec<usize> = coded.map(|(_, root)| *root).collect();
+        let rows = if coded.is_empty() { BATCH_ROWS } else { CODED_ROWS };
+        let metadata = self.coded(&coded).map_err(&failed)?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata);
+        let builder = builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(rows);
         let reader = builder.build().map_err(&failed)?;
         // The reader gives the columns in the order of the file.
         let mut sorted = roots.clone();
         sorted.sort_unstable();
         let order = roots.iter().filter_map(|root| sorted.binary_search(root).ok()).collect();
         Ok(Group { location: self.location.clone(), group, order, reader })
+    }
+
+    /// Whether a column holds texts, of which a row group has nothing but places in a dictionary.
+    fn is_coded(&self, group: usize, root: usize) -> bool {
+        let (parquet, metadata) = (self.metadata.parquet_schema(), self.metadata.metadata().row_group(group));
+        let is_coded = |leaf: usize| {
+            let encodings = metadata.column(leaf).page_encoding_stats_mask();
+            let dictionaries = [Encoding::RLE_DICTIONARY, Encoding::PLAIN_DICTIONARY];
+            encodings.is_some_and(|encodings| dictionaries.into_iter().any(|encoding| encodings.is_only(encoding)))
+        };
+        let mut leaves = (0..parquet.num_columns()).filter(|&leaf| parquet.get_column_root_idx(leaf) == root);
+        self.metadata.schema().field(root).data_type().is_string() && leaves.all(is_coded)
+    }
+
+    /// What a reader needs to know to give the texts of some columns by their places in the dictionary.
+    fn coded(&self, roots: &[usize]) -> Result<ArrowReaderMetadata, ParquetError> {
+        if roots.is_empty() {
+            return Ok(self.metadata.clone());
+        }
+        let fields = self.metadata.schema().fields().iter().enumerate().map(|(root, field)| {
+            let is_coded = roots.contains(&root);
+            if is_coded { Arc::new(field.as_ref().clone().with_data_type(coded_type())) } else { Arc::clone(field) }
+        });
+        let schema = Schema::new_with_metadata(fields.collect::<Vec<_>>(), self.metadata.schema().metadata().clone());
+        let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
+        ArrowReaderMetadata::try_new(Arc::clone(self.metadata.metadata()), options)
     }
 
     /// Where the bytes of the columns lie.

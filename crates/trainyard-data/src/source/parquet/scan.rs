@@ -24,7 +24,7 @@ pub(in crate::source) fn scan(plan: &Plan, skipped: &AtomicU64, sink: &PieceSink
 fn scan_file(plan: &Plan, location: &Location, batches: &mut Batches) -> Result<bool> {
     let file = ParquetFile::open(&plan.files.stores, location)?;
     let groups = plan.groups.clone().unwrap_or(0..file.groups());
-    let start = |group| (group < groups.end).then(|| file.group(group, plan.schema.names())).transpose();
+    let start = |group| (group < groups.end).then(|| file.group(group, plan)).transpose();
     let (mut rows, mut next) = (file.rows_before(groups.start), start(groups.start)?);
     for group in groups.start + 1..=groups.end {
         // What a store must send of the next row group comes while this one is decoded.
@@ -57,12 +57,13 @@ mod tests {
     use trainyard_features::ColumnType;
 
     use arrow::record_batch::RecordBatch;
+    use arrow::util::display::array_value_to_string;
 
     use super::*;
     use crate::source::location::Stores;
     use crate::source::location::servers::{Fault, S3, line_to, stores};
-    use crate::source::plan::BATCH_ROWS;
-    use crate::source::{OnError, Source, SourceConfig};
+    use crate::source::plan::{BATCH_ROWS, coded_type};
+    use crate::source::{OnError, Source, SourceConfig, SplitConfig};
     use crate::testing::rows;
 
     fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
@@ -221,6 +222,65 @@ mod tests {
         write(&folder.path().join("b.parquet"), vec![("y", Arc::new(Int64Array::from(vec![1])))]);
         let error = Source::open(&config(folder.path()), &[("x", None)]).unwrap_err().to_string();
         assert!(error.contains("b.parquet` has no column `x`, which `") && error.contains("a.parquet` has"), "{error}");
+    }
+
+    /// Rows in groups of 1000: the first of few texts, the second of so many that they outgrow their dictionary, the third of few again.
+    fn write_coded(path: &Path) {
+        let text = |row: i64| match row {
+            row if row % 11 == 0 => None,
+            row if row / 1000 == 1 => Some(format!("text {row}")),
+            row => Some(["?", "", "Bern", "Basel"][row as usize % 4].to_owned()),
+        };
+        let texts: ArrayRef = Arc::new((0..3000).map(text).collect::<StringArray>());
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..3000));
+        let batch = RecordBatch::try_from_iter([("n", numbers), ("t", texts)]).unwrap();
+        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(1000));
+        let properties = properties.set_dictionary_page_size_limit(1 << 10).set_write_batch_size(64).build();
+        let file = std::fs::File::create(path).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+    }
+
+    /// The rows of a source, and the batches of them that have their texts by place.
+    fn coded_rows(source: &Source) -> (Vec<String>, usize) {
+        let batches: Vec<_> = source.scan().unwrap().map(Result::unwrap).collect();
+        let text = |column: &ArrayRef, row| array_value_to_string(column, row).unwrap();
+        let row = |batch: &RecordBatch, row| [text(batch.column(1), row), text(batch.column(0), row)].join("|");
+        let rows = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |i| row(batch, i)));
+        let coded = batches.iter().filter(|batch| *batch.column(1).data_type() == coded_type()).count();
+        (rows.collect(), coded)
+    }
+
+    #[test]
+    fn texts_that_stand_in_a_dictionary_come_by_their_places() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.parquet");
+        write_coded(&path);
+        let source =
+            Source::open_all(&SourceConfig { path: path.as_path().into(), ..SourceConfig::default() }).unwrap();
+        // A row that is held out is so by its place, so the rows must come in their order.
+        for source in [source.clone(), source.hold_out(7).0, source.hold_out(7).1] {
+            let (rows, coded) = coded_rows(&source.coded());
+            assert_eq!((rows, coded), (coded_rows(&source).0, 2));
+        }
+        let few = source.select(&["t"]).unwrap().coded();
+        assert_eq!(few.scan().unwrap().map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 3000);
+    }
+
+    #[test]
+    fn texts_that_are_looked_at_come_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.parquet");
+        write_coded(&path);
+        let plain = Source::open_all(&config(&path)).unwrap();
+        assert_eq!(coded_rows(&plain.coded()), (coded_rows(&plain).0, 0));
+        let source =
+            Source::open_all(&SourceConfig { path: path.as_path().into(), ..SourceConfig::default() }).unwrap();
+        let split = SplitConfig { by: vec!["t".to_owned()], eval: 0.3, test: 0.3, salt: 0 };
+        for part in source.split(&split).unwrap() {
+            assert_eq!(coded_rows(&part.coded()), (coded_rows(&part).0, 0));
+        }
     }
 
     /// Two row groups with columns of several windows and of less than one.
