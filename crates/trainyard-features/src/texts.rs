@@ -29,6 +29,7 @@ impl Texts {
     }
 
     /// The text of a row; `None` when it is missing.
+    #[inline]
     pub fn get(&self, row: usize) -> Option<&str> {
         match &self.places {
             None => self.value(row),
@@ -81,6 +82,7 @@ impl Texts {
         Some(counts)
     }
 
+    #[inline]
     fn value(&self, place: usize) -> Option<&str> {
         Some(self.values.value(place)).filter(|text| !text.is_empty() && self.values.is_valid(place))
     }

@@ -44,6 +44,10 @@ pub(in crate::source) fn float(word: &[u8]) -> Option<f64> {
     })
 }
 
+/// Powers of ten that are floats without an error, and some more digits than whole floats have.
+const POWERS: [f64; 18] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17];
+
 /// A decimal number of few digits such as `-12.5`, or `None` for what looks otherwise.
 ///
 /// It is the digits as a whole number over a power of ten. Where both are floats without an error, their quotient is the nearest float
@@ -51,12 +55,17 @@ pub(in crate::source) fn float(word: &[u8]) -> Option<f64> {
 fn short_decimal(word: &[u8]) -> Option<f64> {
     /// Whole numbers up to this one are floats.
     const WHOLE_MAX: u64 = 1 << f64::MANTISSA_DIGITS;
-    const POWERS: [f64; 18] =
-        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17];
     let (is_negative, magnitude) = match word {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, word),
     };
+    let (number, fraction) = fixed(magnitude).or_else(|| digit_by_digit(magnitude))?;
+    let value = number as f64 / POWERS[fraction];
+    (number <= WHOLE_MAX).then_some(if is_negative { -value } else { value })
+}
+
+/// The digits of a decimal number as a whole one, and how many of them stand behind the point.
+fn digit_by_digit(magnitude: &[u8]) -> Option<(u64, usize)> {
     if magnitude.len() > POWERS.len() {
         return None;
     }
@@ -68,8 +77,37 @@ fn short_decimal(word: &[u8]) -> Option<f64> {
             _ => return None,
         }
     }
-    let value = number as f64 / POWERS[digits - before_point.unwrap_or(digits)];
-    (digits > 0 && number <= WHOLE_MAX).then_some(if is_negative { -value } else { value })
+    (digits > 0).then_some((number, digits - before_point.unwrap_or(digits)))
+}
+
+/// The same of one to eight digits behind a point and up to eight before it, eight bytes in all or more, as programs write most
+/// fractions; `None` for what looks otherwise.
+///
+/// The digits behind the point are read together, as bytes of one number: neighbours are added, then pairs, then fours (Lemire,
+/// *Number Parsing at a Gigabyte per Second*, 2021).
+fn fixed(magnitude: &[u8]) -> Option<(u64, usize)> {
+    const EACH: u64 = u64::MAX / 255;
+    const POWERS: [u64; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+    let (mut whole, mut point) = (0, 0);
+    while let Some(digit) = magnitude.get(point).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9) {
+        (whole, point) = (10 * whole + u64::from(digit), point + 1);
+        if point > 8 {
+            return None;
+        }
+    }
+    let fraction = magnitude.len().checked_sub(point + 1).filter(|fraction| (1..=8).contains(fraction))?;
+    let last = magnitude.last_chunk().filter(|_| magnitude[point] == b'.')?;
+    // The digits, the last one in the highest byte, behind bytes of 0.
+    let others = 64 - 8 * fraction as u32;
+    let digits = (u64::from_le_bytes(*last) >> others << others) ^ (EACH * 0x30) >> others << others;
+    // What is no digit is more than 9, so that its byte has its highest bit now or when 118 is added.
+    if (digits | digits.wrapping_add(EACH * 118)) & (EACH << 7) != 0 {
+        return None;
+    }
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    let eight = (fours * 10_000 + (fours >> 32)) & 0xffff_ffff;
+    Some((whole * POWERS[fraction] + eight, fraction))
 }
 
 /// A whole number of 64 bits.
@@ -143,7 +181,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn floats_are_the_nearest_ones(text in "[+-]?[0-9]{0,20}[.]?[0-9]{0,20}(e[+-]?[0-9]{1,2})?|[-0-9.]{0,17}") {
+        fn floats_are_the_nearest_ones(text in "[+-]?[0-9]{0,20}[.]?[0-9]{0,20}(e[+-]?[0-9]{1,2})?|[-0-9.]{0,17}|-?[0-9]{0,9}.[ -~é]{0,9}") {
             let expected = text.parse::<f64>().ok();
             prop_assert_eq!(float(text.as_bytes()).map(f64::to_bits), expected.map(f64::to_bits));
         }
