@@ -350,6 +350,7 @@ pub(crate) fn in_words(column_type: ColumnType) -> &'static str {
         ColumnType::Int => "a whole number of 64 bits",
         ColumnType::Text => "text in UTF-8",
         ColumnType::Bool => "`true` or `false`",
+        ColumnType::Time => "a time such as `2024-05-01 13:45:00`",
     }
 }
 

@@ -6,7 +6,7 @@ use crate::texts::Texts;
 use crate::tokens::Tokens;
 use crate::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray};
-use arrow::datatypes::{Float64Type, Int64Type};
+use arrow::datatypes::{Float64Type, Int64Type, TimestampSecondType};
 use arrow::record_batch::RecordBatch;
 use std::borrow::Cow;
 use trainyard_graph::Ragged;
@@ -27,7 +27,7 @@ pub(crate) enum Column {
         /// `[rows, width]`.
         values: Vec<f32>,
     },
-    /// Whole numbers.
+    /// Whole numbers, and times as seconds since 1970.
     Int(Int64Array),
     /// True or false.
     Bool(BooleanArray),
@@ -66,6 +66,8 @@ impl Column {
                 }
             }),
             ColumnType::Int => array.as_primitive_opt::<Int64Type>().cloned().map(Self::Int),
+            ColumnType::Time => (array.as_primitive_opt::<TimestampSecondType>())
+                .map(|times| Self::Int(times.clone().reinterpret_cast::<Int64Type>())),
             ColumnType::Bool => array.as_boolean_opt().cloned().map(Self::Bool),
             ColumnType::Text => match list_tokens(array) {
                 Some(tokens) => Some(Self::Tokens(tokens.map_err(|problem| Error::column(&field.name, problem))?)),

@@ -77,6 +77,7 @@ mod served;
 mod spec;
 mod statistics;
 mod texts;
+pub mod time;
 mod tokens;
 pub mod validation;
 

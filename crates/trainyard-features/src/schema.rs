@@ -1,5 +1,6 @@
 //! The columns of raw data and their types.
 
+use arrow::datatypes::{DataType, TimeUnit};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -11,6 +12,7 @@ use std::fmt;
 /// | `Int` | `Int64Array` | `int` |
 /// | `Text` | `StringArray`, or `ListArray` of text or ints | `text` |
 /// | `Bool` | `BooleanArray` | `bool` |
+/// | `Time` | `TimestampSecondArray` without a zone | `time` |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnType {
@@ -22,6 +24,25 @@ pub enum ColumnType {
     Text,
     /// True or false.
     Bool,
+    /// Times; features see them as whole seconds since 1970-01-01 00:00 UTC. As text they are what
+    /// [`time::parse`](crate::time::parse) reads.
+    Time,
+}
+
+impl ColumnType {
+    /// All types.
+    pub const ALL: [Self; 5] = [Self::Float, Self::Int, Self::Text, Self::Bool, Self::Time];
+
+    /// The Arrow type of a column that does not hold lists.
+    pub fn arrow(self) -> DataType {
+        match self {
+            Self::Float => DataType::Float64,
+            Self::Int => DataType::Int64,
+            Self::Text => DataType::Utf8,
+            Self::Bool => DataType::Boolean,
+            Self::Time => DataType::Timestamp(TimeUnit::Second, None),
+        }
+    }
 }
 
 impl fmt::Display for ColumnType {
@@ -31,6 +52,7 @@ impl fmt::Display for ColumnType {
             Self::Int => "int",
             Self::Text => "text",
             Self::Bool => "bool",
+            Self::Time => "time",
         })
     }
 }

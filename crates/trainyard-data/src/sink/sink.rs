@@ -4,7 +4,8 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::record_batch::RecordBatch;
 
 use super::csv::Csv;
@@ -17,7 +18,8 @@ use crate::{Error, Result};
 
 /// Writes batches to a file or a stream.
 ///
-/// Columns are `Float32`, `Float64`, `Int64`, `Utf8`, `Boolean` or `FixedSizeList` of `Float32`. Floats are written in the
+/// Columns are `Float32`, `Float64`, `Int64`, `Utf8`, `Boolean`, `Timestamp` of seconds without a zone or `FixedSizeList` of
+/// `Float32`. Floats are written in the
 /// fewest digits that read back as the same number of the same width: `0.1`, and whole ones as `1.0`.
 ///
 /// A file has a temporary name beside its own until [`finish`](Sink::finish): there is never half a file under the name that
@@ -83,7 +85,12 @@ impl Sink {
     /// [`Error::Io`] when they cannot be written: a full disk, a closed pipe. [`Error::Arrow`] when the batch has other
     /// columns than the sink.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), batch.columns().to_vec())?;
+        let columns =
+            self.schema.fields().iter().zip(batch.columns()).map(|(field, column)| match column.data_type() {
+                DataType::Timestamp(..) => cast(column, field.data_type()),
+                _ => Ok(Arc::clone(column)),
+            });
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns.collect::<Result<_, _>>()?)?;
         self.encoder.write(&batch).map_err(Error::io("write", &self.target.name))
     }
 
@@ -98,7 +105,7 @@ impl Sink {
     }
 
     fn start(target: Target, output: Output, format: SinkFormat, schema: &SchemaRef) -> Result<Sink> {
-        let schema = nullable(schema);
+        let schema = written(schema, format);
         let encoder: std::io::Result<Box<dyn Encoder>> = match format {
             SinkFormat::Csv => Csv::new(output, &schema).map(|csv| Box::new(csv) as _),
             SinkFormat::JsonLines => Ok(Box::new(JsonLines::new(output))),
@@ -116,9 +123,13 @@ impl std::fmt::Debug for Sink {
     }
 }
 
-/// The schema with all columns nullable: one batch may have missing values where the first had none.
-fn nullable(schema: &SchemaRef) -> SchemaRef {
-    let fields = schema.fields().iter().map(|field| Field::clone(field).with_nullable(true));
+/// The schema that a format gets: with all columns nullable, as one batch may have missing values where the first had none, and
+/// with times as text where it knows none.
+fn written(schema: &SchemaRef, format: SinkFormat) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Timestamp(..) if format != SinkFormat::Parquet => Field::new(field.name(), DataType::Utf8, true),
+        _ => Field::clone(field).with_nullable(true),
+    });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
@@ -134,17 +145,19 @@ fn check_types(path: &Path, schema: &Schema) -> Result<()> {
 }
 
 fn is_supported(data_type: &DataType) -> bool {
-    use DataType::{Boolean, FixedSizeList, Float32, Float64, Int64, Utf8};
+    use DataType::{Boolean, FixedSizeList, Float32, Float64, Int64, Timestamp, Utf8};
     match data_type {
         FixedSizeList(item, _) => *item.data_type() == Float32,
-        other => matches!(other, Float32 | Float64 | Int64 | Utf8 | Boolean),
+        other => matches!(other, Float32 | Float64 | Int64 | Utf8 | Boolean | Timestamp(TimeUnit::Second, None)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{ArrayRef, Float32Array, Float64Array, Int32Array, Int64Array, StringArray};
-    use trainyard_features::ColumnType::{Float, Int, Text};
+    use arrow::array::{
+        ArrayRef, Float32Array, Float64Array, Int32Array, Int64Array, StringArray, TimestampSecondArray,
+    };
+    use trainyard_features::ColumnType::{Float, Int, Text, Time};
 
     use super::*;
     use crate::{Source, SourceConfig};
@@ -157,7 +170,9 @@ mod tests {
         let scores = Float64Array::from(vec![Some(0.1), None, Some(-1e300), Some(f64::MIN_POSITIVE)]);
         let ids = Int64Array::from(vec![Some(i64::MAX), Some(-1), None, Some(0)]);
         let texts = StringArray::from(vec![Some("a,b"), Some("say \"hi\""), None, Some("two\nlines, é")]);
-        batch(vec![("score", Arc::new(scores)), ("id", Arc::new(ids)), ("text", Arc::new(texts))])
+        let times = TimestampSecondArray::from(vec![Some(-1), None, Some(1_714_571_100), Some(0)]);
+        let (ids, texts, times) = (Arc::new(ids), Arc::new(texts), Arc::new(times));
+        batch(vec![("score", Arc::new(scores)), ("id", ids), ("text", texts), ("time", times)])
     }
 
     fn write(path: &Path, batch: &RecordBatch) -> Result<()> {
@@ -179,7 +194,7 @@ mod tests {
         write(&path, &answers()).unwrap();
         assert_eq!(names(&folder), [name]);
         let config = SourceConfig { path: path.as_path().into(), ..SourceConfig::default() };
-        let needed = [("score", Some(Float)), ("id", Some(Int)), ("text", Some(Text))];
+        let needed = [("score", Some(Float)), ("id", Some(Int)), ("text", Some(Text)), ("time", Some(Time))];
         let read: Vec<_> = Source::open(&config, &needed).unwrap().scan().unwrap().map(Result::unwrap).collect();
         let read = arrow::compute::concat_batches(&read[0].schema(), &read).unwrap();
         let written = answers();
@@ -198,11 +213,18 @@ mod tests {
         let path = folder.path().join("answers.tfrecord");
         write(&path, &answers()).unwrap();
         let config = SourceConfig { path: path.as_path().into(), ..SourceConfig::default() };
-        let source = Source::open(&config, &[("score", Some(Float)), ("id", Some(Int)), ("text", Some(Text))]).unwrap();
-        let row = |score: &str, id: &str, text: &str| format!("{score}|{id}|{text}");
+        let needed = [("score", Some(Float)), ("id", Some(Int)), ("text", Some(Text)), ("time", Some(Time))];
+        let source = Source::open(&config, &needed).unwrap();
+        let row = |score: &str, id: &str, rest: &str| format!("{score}|{id}|{rest}");
         let rows = crate::testing::rows(&source).unwrap();
-        assert_eq!(rows[..2], [row("0.10000000149011612", "9223372036854775807", "a,b"), row("", "-1", "say \"hi\"")]);
-        assert_eq!((rows.len(), rows[3].as_str()), (6, "0.0|0|two\nlines, é"));
+        assert_eq!(
+            rows[..2],
+            [
+                row("0.10000000149011612", "9223372036854775807", "a,b|1969-12-31T23:59:59"),
+                row("", "-1", "say \"hi\"|")
+            ]
+        );
+        assert_eq!((rows.len(), rows[3].as_str()), (6, "0.0|0|two\nlines, é|1970-01-01T00:00:00"));
     }
 
     #[test]
@@ -221,7 +243,7 @@ mod tests {
         drop(sink);
         assert_eq!((names(&folder), std::fs::read_to_string(&path).unwrap()), (vec!["a.csv".into()], "before".into()));
         write(&path, &answers()).unwrap();
-        assert!(std::fs::read_to_string(&path).unwrap().starts_with("score,id,text\n0.1,"));
+        assert!(std::fs::read_to_string(&path).unwrap().starts_with("score,id,text,time\n0.1,"));
     }
 
     #[cfg(unix)]

@@ -26,16 +26,6 @@ impl RawColumn {
     }
 }
 
-/// The Arrow type of a raw column.
-pub(crate) fn arrow_type(column_type: ColumnType) -> DataType {
-    match column_type {
-        ColumnType::Float => DataType::Float64,
-        ColumnType::Int => DataType::Int64,
-        ColumnType::Text => DataType::Utf8,
-        ColumnType::Bool => DataType::Boolean,
-    }
-}
-
 /// The Arrow type of a raw column of lists.
 pub(super) fn list_type() -> DataType {
     DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)))
@@ -96,6 +86,7 @@ fn kind(column: &RawColumn) -> Option<&'static str> {
         ColumnType::Int => "`int`",
         ColumnType::Text => "`text`",
         ColumnType::Bool => "`bool`",
+        ColumnType::Time => "`time`",
     })
 }
 

@@ -20,7 +20,8 @@ pub(crate) struct Converted {
 
 /// The raw type that holds values of an Arrow type; `None` for the type of only missing values.
 ///
-/// Dates and times become text as a CSV would write them, so that both formats give the same features.
+/// Dates and times become text as a CSV would write them, so that both formats give the same features; but those that are already
+/// as raw columns have them stay times.
 ///
 /// # Errors
 ///
@@ -29,6 +30,7 @@ pub(crate) fn column_type(data_type: &DataType) -> Result<Option<ColumnType>, St
     Ok(Some(match data_type {
         DataType::Null => return Ok(None),
         DataType::Boolean => ColumnType::Bool,
+        data_type if *data_type == ColumnType::Time.arrow() => ColumnType::Time,
         DataType::Dictionary(_, values) => return column_type(values),
         data_type if data_type.is_integer() => ColumnType::Int,
         data_type if is_fraction(data_type) => ColumnType::Float,
@@ -80,6 +82,7 @@ pub(crate) fn convert(array: &ArrayRef, to: &DataType, rules: &Rules) -> Result<
         DataType::Int64 if from.is_integer() || is_truth => checked_cast(array, to),
         DataType::Float64 if from.is_integer() || is_fraction(from) || is_truth => checked_cast(array, to),
         DataType::Boolean if is_truth => checked_cast(array, to),
+        DataType::Timestamp(..) if from == to => checked_cast(array, to),
         DataType::Utf8 if from.is_string() && !rules.trim => texts(&cast(array, to)?, rules),
         _ => by_way_of_text(array, to, rules),
     }
@@ -146,6 +149,7 @@ fn scalar_type(data_type: &DataType) -> ColumnType {
         DataType::Float64 => ColumnType::Float,
         DataType::Int64 => ColumnType::Int,
         DataType::Boolean => ColumnType::Bool,
+        DataType::Timestamp(..) => ColumnType::Time,
         _ => ColumnType::Text,
     }
 }
@@ -168,18 +172,18 @@ fn lists(array: &ArrayRef, to: &DataType) -> Result<Converted> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::columns::{arrow_type, list_type};
+    use crate::source::columns::list_type;
     use arrow::array::{
         BinaryArray, BooleanArray, Date32Array, Float64Array, Int32Array, LargeStringArray, ListArray, StringArray,
-        StringViewArray, UInt64Array,
+        StringViewArray, TimestampMillisecondArray, TimestampSecondArray, UInt64Array,
     };
     use arrow::datatypes::{Int32Type, TimeUnit};
 
     #[track_caller]
     fn check(array: impl Array + 'static, to: ColumnType, expected: &[Option<&str>], bad: &[usize]) {
         let rules = Rules { trim: false, missing: vec!["?".into()] };
-        let converted = convert(&(Arc::new(array) as ArrayRef), &arrow_type(to), &rules).unwrap();
-        assert_eq!(converted.array.data_type(), &arrow_type(to));
+        let converted = convert(&(Arc::new(array) as ArrayRef), &to.arrow(), &rules).unwrap();
+        assert_eq!(converted.array.data_type(), &to.arrow());
         let texts = cast(&converted.array, &DataType::Utf8).unwrap();
         assert_eq!(texts.as_string::<i32>().iter().collect::<Vec<_>>(), expected);
         assert_eq!(converted.bad, bad);
@@ -217,6 +221,19 @@ mod tests {
     #[test]
     fn dates_become_text() {
         check(Date32Array::from(vec![0]), ColumnType::Text, &[Some("1970-01-01")], &[]);
+    }
+
+    #[test]
+    fn dates_texts_and_times_become_times() {
+        let day = [Some("2024-05-01T00:00:00"), None];
+        check(Date32Array::from(vec![Some(19_844), None]), ColumnType::Time, &day, &[]);
+        let texts = StringArray::from(vec![Some("2024-05-01"), Some("?"), Some("2024-05-32"), Some("1714521600")]);
+        check(texts, ColumnType::Time, &[day[0], None, None, None], &[2, 3]);
+        check(TimestampSecondArray::from(vec![Some(1_714_521_600), None]), ColumnType::Time, &day, &[]);
+        // A fraction is dropped, which before 1970 is no truncation of the number.
+        let millis = TimestampMillisecondArray::from(vec![1_714_521_600_999, -1]).with_timezone("+02:00");
+        check(millis, ColumnType::Time, &[day[0], Some("1969-12-31T23:59:59")], &[]);
+        assert_eq!(column_type(&ColumnType::Time.arrow()), Ok(Some(ColumnType::Time)));
     }
 
     #[test]

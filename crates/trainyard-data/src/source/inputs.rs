@@ -3,7 +3,7 @@
 use arrow::datatypes::DataType;
 use trainyard_features::{ColumnType, Field};
 
-use super::columns::{RawColumn, arrow_type, list_type, merge, position};
+use super::columns::{RawColumn, list_type, merge, position};
 use super::config::{Format, INPUT_WEIGHT, SourceConfig, config as refused};
 use super::csv::{self, CsvFile};
 use super::files::Files;
@@ -128,7 +128,7 @@ pub(super) fn common_fields(inputs: &[Input], needed: &[Needed]) -> Result<Vec<(
                 return refused("types", problem);
             }
             (Some(_), None) => list_type(),
-            (None, _) => arrow_type(column_type),
+            (None, _) => column_type.arrow(),
         };
         Ok((Field { name: (*name).to_owned(), column_type }, data_type))
     };

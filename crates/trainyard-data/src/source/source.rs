@@ -9,9 +9,9 @@ use arrow::datatypes::{DataType, SchemaRef};
 use serde::{Deserialize, Serialize};
 use trainyard_features::{ColumnType, Field, Schema};
 
-use super::columns::position;
 #[cfg(feature = "cluster")]
-use super::columns::{arrow_type, list_type};
+use super::columns::list_type;
+use super::columns::position;
 use super::config::{Format, OnError, SourceConfig, config as config_error};
 #[cfg(feature = "cluster")]
 use super::files::Files;
@@ -405,7 +405,7 @@ impl Columns {
 
     fn fields(self) -> Vec<(Field, DataType)> {
         let field = |(field, is_list): (Field, bool)| {
-            let data_type = if is_list { list_type() } else { arrow_type(field.column_type) };
+            let data_type = if is_list { list_type() } else { field.column_type.arrow() };
             (field, data_type)
         };
         self.schema.fields.into_iter().zip(self.lists).map(field).collect()

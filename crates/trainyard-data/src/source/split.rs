@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampSecondType};
 use arrow::record_batch::RecordBatch;
 use serde::{Deserialize, Serialize};
 use trainyard_features::hash::farm_fingerprint64;
@@ -133,6 +133,7 @@ fn push_text(column: &ArrayRef, row: usize, bytes: &mut Vec<u8>) -> Result<bool>
             bytes.extend(text.as_bytes());
             return Ok(!text.is_empty());
         }
+        DataType::Timestamp(..) => write!(bytes, "{}", column.as_primitive::<TimestampSecondType>().value(row)),
         DataType::Int64 => write!(bytes, "{}", column.as_primitive::<Int64Type>().value(row)),
         DataType::Boolean => write!(bytes, "{}", column.as_boolean().value(row)),
         DataType::Float64 => {

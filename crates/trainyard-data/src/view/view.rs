@@ -24,7 +24,7 @@ use super::config::ViewConfig;
 use super::query::{ROWS, mixes_rows, one_line, plan, session, two_columns};
 use crate::error::{Error, Result, in_words, listed, shortened};
 use crate::sink::Target;
-use crate::source::{Converted, Notes, Rules, Source, SourceConfig, SourceTable, arrow_type, convert, raw_type};
+use crate::source::{Converted, Notes, Rules, Source, SourceConfig, SourceTable, convert, raw_type};
 use crate::{Sink, SinkFormat};
 
 /// What this code makes of a query; a change of it makes the files of earlier versions anew.
@@ -308,7 +308,7 @@ fn no_raw_type(name: &str, data_type: &DataType) -> Error {
 /// The Arrow columns of raw ones.
 fn raw_arrow(schema: &Schema) -> SchemaRef {
     let fields = schema.fields.iter().map(|field| {
-        let data_type = arrow_type(field.column_type);
+        let data_type = field.column_type.arrow();
         arrow::datatypes::Field::new(&field.name, data_type, true)
     });
     Arc::new(arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()))
@@ -317,7 +317,7 @@ fn raw_arrow(schema: &Schema) -> SchemaRef {
 /// Rows of a result as raw ones.
 fn raw_rows(batch: &RecordBatch, schema: &Schema, arrow: &SchemaRef, rules: &Rules) -> Result<RecordBatch> {
     let column = |(field, array): (&Field, &ArrayRef)| {
-        let Converted { array: converted, bad } = convert(array, &arrow_type(field.column_type), rules)?;
+        let Converted { array: converted, bad } = convert(array, &field.column_type.arrow(), rules)?;
         let Some(&row) = bad.first() else { return Ok(converted) };
         let text = array_value_to_string(array, row)?;
         let (name, expected) = (&field.name, in_words(field.column_type));

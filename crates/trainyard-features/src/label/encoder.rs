@@ -92,7 +92,7 @@ impl Label {
         match self.file.column_type {
             ColumnType::Float => f32::from_bits(key as u32).to_string(),
             ColumnType::Bool => (key != 0).to_string(),
-            ColumnType::Int | ColumnType::Text => (key as i64).to_string(),
+            ColumnType::Int | ColumnType::Text | ColumnType::Time => (key as i64).to_string(),
         }
     }
 }
@@ -149,7 +149,7 @@ impl Lookup {
 fn key(token: &str, column_type: ColumnType) -> Option<u64> {
     match column_type {
         ColumnType::Float => token.parse::<f32>().ok().map(|value| u64::from(value.to_bits())),
-        ColumnType::Int => token.parse::<i64>().ok().map(|value| value as u64),
+        ColumnType::Int | ColumnType::Time => token.parse::<i64>().ok().map(|value| value as u64),
         ColumnType::Bool => token.parse::<bool>().ok().map(u64::from),
         ColumnType::Text => None,
     }

@@ -28,7 +28,7 @@ impl From<ColumnType> for Kind {
     fn from(column_type: ColumnType) -> Self {
         match column_type {
             ColumnType::Float => Self::Number,
-            ColumnType::Int => Self::Int,
+            ColumnType::Int | ColumnType::Time => Self::Int,
             ColumnType::Text => Self::Text,
             ColumnType::Bool => Self::Bool,
         }

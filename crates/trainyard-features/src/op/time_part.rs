@@ -3,18 +3,17 @@
 use super::{Args, Checked, Constants, Input, Kernel, Kind, Operation, any_of, one};
 use crate::column::{Column, single_ids};
 use crate::error::suggestion;
+use crate::time::{self, DAY, date, days_since_1970};
 use chrono::{DateTime, Offset, TimeZone};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use serde::{Deserialize, Serialize};
 
-const DAY: i64 = 86_400;
-
-/// A part of a time as an id. The time is an int (seconds since 1970-01-01 00:00 UTC) or text that starts like
-/// `2024-05-01 13:45:00` (or `2024-05-01T13:45`, `2024-05-01`); what follows, such as a zone, is not read.
+/// A part of a time as an id. The time is a column of type `time`, an int (seconds since 1970-01-01 00:00 UTC) or text as
+/// [`time::parse`] reads it.
 ///
 /// With `zone`, the part is that of the local time there, summer time included; ids are those of the clock on the wall, so the
 /// hour that summer time repeats occurs twice. The rules are those of the IANA database in this program (crate `chrono-tz`).
-/// Missing values, and text that is no time, have no id.
+/// Missing values have no id, nor has text that is no time: where that is an error, declare the column's type `time`.
 ///
 /// ```toml
 /// [features.hour]
@@ -136,7 +135,7 @@ impl Operation for TimePart {
             Ok(Column::Ids(match args.column(0)? {
                 Column::Int(array) => single_ids(args.rows, array.iter().map(|time| time.map(id))),
                 Column::Text(texts) => {
-                    single_ids(args.rows, texts.iter().map(|text| text.and_then(parse_time).map(id)))
+                    single_ids(args.rows, texts.iter().map(|text| text.and_then(time::parse).map(id)))
                 }
                 _ => return Err("input is neither int nor text; please report it".to_string()),
             }))
@@ -144,63 +143,8 @@ impl Operation for TimePart {
     }
 }
 
-/// Seconds since 1970 of text that starts like `2024-05-01 13:45:00`.
-fn parse_time(text: &str) -> Option<i64> {
-    let bytes = text.trim_start().as_bytes();
-    let number = |from: usize, digits: usize| -> Option<i64> {
-        let digits = bytes.get(from..from + digits)?;
-        digits.iter().try_fold(0, |n, &byte| byte.is_ascii_digit().then(|| n * 10 + i64::from(byte - b'0')))
-    };
-    let at = |place: usize, expected: &[u8]| bytes.get(place).is_some_and(|byte| expected.contains(byte));
-    let (year, month, day) = (number(0, 4)?, number(5, 2)?, number(8, 2)?);
-    if !at(4, b"-") || !at(7, b"-") || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    let midnight = days_since_1970(year, month, day) * DAY;
-    if !at(10, b" T") || !at(13, b":") {
-        return (bytes.len() == 10).then_some(midnight);
-    }
-    let (hour, minute) = (number(11, 2)?, number(14, 2)?);
-    let second = if at(16, b":") { number(17, 2)? } else { 0 };
-    (hour < 24 && minute < 60 && second <= 60).then_some(midnight + hour * 3600 + minute * 60 + second)
-}
-
-/// Days since 1970-01-01 of a date of the Gregorian calendar.
-///
-/// Years start in March, so that the leap day is the last; Howard Hinnant, *chrono-compatible low-level date algorithms*.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
-
-/// A date of the Gregorian calendar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Date {
-    year: i64,
-    /// 1 to 12.
-    month: i64,
-    /// 1 to 31.
-    day: i64,
-}
-
-/// The date of a day since 1970-01-01; the inverse of [`days_since_1970`].
-fn date(days: i64) -> Date {
-    let era = (days + 719_468).div_euclid(146_097);
-    let day_of_era = (days + 719_468).rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let march_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = (march_month + 2) % 12 + 1;
-    Date { year: era * 400 + year_of_era + i64::from(month <= 2), month, day }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Date, date, days_since_1970, parse_time};
     use crate::op::testing::*;
 
     #[track_caller]
@@ -230,7 +174,6 @@ mod tests {
     fn text_in_common_forms_is_read() {
         let times = ["2024-05-01 13:45:00", "2024-05-01T13:45:59.123Z", "2024-05-01 13:45 UTC", "2024-05-01", "-"];
         check("hour", vec![("x", texts(&times))], &[&[13], &[13], &[13], &[0], &[]]);
-        assert_eq!(parse_time("2024-05-01 13:45:00"), Some(1_714_571_100));
     }
 
     #[test]
@@ -268,23 +211,6 @@ mod tests {
         check_error(spec, vec![("x", ints(&[Some(0)]))], expected);
         let both = "[x]\nop = 'time_part'\npart = 'hour'\nzone = 'UTC'\nutc_offset_minutes = 60";
         check_error(both, vec![("x", ints(&[Some(0)]))], "has both `zone` and `utc_offset_minutes`; keep one");
-    }
-
-    #[test]
-    fn dates_go_there_and_back_over_leap_years() {
-        let mut expected = (1600, 1, 1);
-        for days in days_since_1970(1600, 1, 1)..days_since_1970(2101, 1, 1) {
-            let (year, month, day) = expected;
-            assert_eq!(days_since_1970(year, month, day), days);
-            assert_eq!(date(days), Date { year, month, day });
-            let leap = i64::from(year % 4 == 0 && (year % 100 != 0 || year % 400 == 0));
-            let length = [31, 28 + leap, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month as usize - 1];
-            expected = match (day < length, month < 12) {
-                (true, _) => (year, month, day + 1),
-                (false, true) => (year, month + 1, 1),
-                (false, false) => (year + 1, 1, 1),
-            };
-        }
     }
 
     #[test]

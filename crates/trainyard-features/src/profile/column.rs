@@ -28,7 +28,7 @@ impl ColumnState {
     /// Nothing seen yet; `limit` bounds how many values are counted, and with `label` the column is compared with it.
     pub fn new(field: &Field, limit: usize, label: Option<LabelKind>) -> Self {
         let column_type = field.column_type;
-        let has_numbers = matches!(column_type, ColumnType::Float | ColumnType::Int);
+        let has_numbers = matches!(column_type, ColumnType::Float | ColumnType::Int | ColumnType::Time);
         let has_values = column_type != ColumnType::Float;
         Self {
             field: field.clone(),

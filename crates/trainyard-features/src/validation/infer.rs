@@ -93,7 +93,7 @@ fn seen(column: &ColumnProfile) -> String {
 fn suggestions(column: &ColumnProfile) -> String {
     let numbers = column.numbers.as_ref().filter(|numbers| numbers.count > 0);
     let range = numbers.map(|numbers| match column.column_type {
-        ColumnType::Int => format!("# range = [{:.0}, {:.0}]\n", numbers.min, numbers.max),
+        ColumnType::Int | ColumnType::Time => format!("# range = [{:.0}, {:.0}]\n", numbers.min, numbers.max),
         _ => format!("# range = [{:?}, {:?}]\n", numbers.min, numbers.max),
     });
     let valency = column.lists.map(|lists| format!("# valency = [{}, {}]\n", lists.min, lists.max));

@@ -153,7 +153,7 @@ impl ColumnRule {
                 return wrong(format!("`{setting}` is {share}; expected a share from 0 to 1"));
             }
         }
-        let is_number = matches!(self.column_type, ColumnType::Float | ColumnType::Int);
+        let is_number = matches!(self.column_type, ColumnType::Float | ColumnType::Int | ColumnType::Time);
         match self {
             Self { range: Some((low, high)), .. } if low > high || low.is_nan() || high.is_nan() => {
                 wrong("`range` ends before it begins; write `[least, greatest]`".to_owned())

@@ -74,7 +74,7 @@ impl Inputs {
         let keys = keys.map(|key| Input { name: key.clone(), column_type: ColumnType::Text });
         let columns: Vec<Input> = inputs.chain(keys).collect();
         let fields: Vec<Field> =
-            columns.iter().map(|input| Field::new(&input.name, arrow_type(input.column_type), true)).collect();
+            columns.iter().map(|input| Field::new(&input.name, input.column_type.arrow(), true)).collect();
         let by_name = columns.iter().enumerate().map(|(idx, input)| (input.name.clone(), idx)).collect();
         Self { schema: Arc::new(Schema::new(fields)), columns, required: schema.fields.len(), by_name }
     }
@@ -109,13 +109,4 @@ fn empty_field(output: &Output) -> Field {
         OutputType::Text => DataType::Utf8,
     };
     Field::new(&output.name, data_type, true)
-}
-
-fn arrow_type(column_type: ColumnType) -> DataType {
-    match column_type {
-        ColumnType::Float => DataType::Float64,
-        ColumnType::Int => DataType::Int64,
-        ColumnType::Text => DataType::Utf8,
-        ColumnType::Bool => DataType::Boolean,
-    }
 }

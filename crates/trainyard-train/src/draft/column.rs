@@ -179,6 +179,7 @@ impl ColumnSurvey {
             all if all == ints => ColumnType::Int,
             all if all == ints + floats => ColumnType::Float,
             all if all == bools => ColumnType::Bool,
+            all if all == self.times.count => ColumnType::Time,
             _ => ColumnType::Text,
         };
         self.known.unwrap_or_else(inferred)

@@ -102,7 +102,7 @@ fn positive<'a>(column: &ColumnSurvey, few: &'a [(String, u64)]) -> &'a str {
     let as_number = |value: &&str| value.parse::<f64>().unwrap_or_default();
     let greatest = match column.column_type() {
         ColumnType::Int | ColumnType::Float => values.max_by(|a, b| as_number(a).total_cmp(&as_number(b))),
-        ColumnType::Text | ColumnType::Bool => values.max(),
+        ColumnType::Text | ColumnType::Bool | ColumnType::Time => values.max(),
     };
     greatest.unwrap_or_default()
 }

@@ -66,7 +66,7 @@ fn last_resort(column: &ColumnSurvey, assigned: Assigned) -> Assigned {
         return assigned;
     }
     let role = match column.column_type() {
-        ColumnType::Int | ColumnType::Float => number(column),
+        ColumnType::Int | ColumnType::Float | ColumnType::Time => number(column),
         ColumnType::Text | ColumnType::Bool => hash(column),
     };
     Assigned::new(role, format!("{}; used for want of better columns, expect little of it", assigned.why))
@@ -86,7 +86,7 @@ fn of(column: &ColumnSurvey, rows: u64) -> Assigned {
         ColumnType::Float => Assigned::new(number(column), evidence::numbers(column, rows)),
         ColumnType::Bool => Assigned::new(category(column), evidence::values(column, rows)),
         ColumnType::Int => int(column, rows),
-        ColumnType::Text => text(column, rows),
+        ColumnType::Text | ColumnType::Time => text(column, rows),
     }
 }
 
@@ -98,7 +98,7 @@ fn time(column: &ColumnSurvey) -> Option<Role> {
     let numbers = &column.numbers;
     let in_range = TIME_RANGE.contains(&numbers.min()) && TIME_RANGE.contains(&numbers.max());
     match column.column_type() {
-        ColumnType::Text if column.times.count == column.present => {
+        ColumnType::Text | ColumnType::Time if column.times.count == column.present => {
             Some(Role::Time { clock: column.times.has_clock, months: column.times.several_months() })
         }
         ColumnType::Int if in_range && name::is_time(&column.name) => {

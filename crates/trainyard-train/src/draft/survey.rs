@@ -5,6 +5,7 @@ use super::dialect::Dialect;
 use crate::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::util::display::array_value_to_string;
 use trainyard_data::{Source, SourceConfig};
 use trainyard_features::ColumnType;
 
@@ -94,8 +95,13 @@ fn add(column: &mut ColumnSurvey, array: &ArrayRef, missing: &[String]) -> Resul
             DataType::Float64 => column.add_float(array.as_primitive::<Float64Type>().value(row)),
             DataType::Int64 => column.add_displayed(array.as_primitive::<Int64Type>().value(row)),
             DataType::Boolean => column.add_displayed(array.as_boolean().value(row)),
+            DataType::Timestamp(..) => column.add_displayed(shown(array, row)?),
             other => return Err(Error::Internal(format!("a raw column of type {other}"))),
         }
     }
     Ok(())
+}
+
+fn shown(array: &ArrayRef, row: usize) -> Result<String> {
+    array_value_to_string(array, row).map_err(|error| Error::Internal(error.to_string()))
 }

@@ -1,5 +1,8 @@
 //! Whether texts are times.
 
+use chrono::{DateTime, Datelike, Timelike};
+use trainyard_features::time;
+
 /// What texts of a column say as times.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Times {
@@ -12,37 +15,18 @@ pub(super) struct Times {
 }
 
 impl Times {
-    /// Takes a text into account if it starts like `2024-05-01 13:45`, which the operation `time_part` reads.
+    /// Takes a text into account if it is a time.
     pub(super) fn add(&mut self, text: &str) {
-        let Some((month, clock)) = parse(text.as_bytes()) else { return };
+        let Some(time) = time::parse(text).and_then(|seconds| DateTime::from_timestamp(seconds, 0)) else { return };
         self.count += 1;
-        self.has_clock |= clock;
-        self.months |= 1 << month;
+        self.has_clock |= time.num_seconds_from_midnight() > 0;
+        self.months |= 1 << time.month();
     }
 
     /// Whether the times are of several months.
     pub(super) fn several_months(&self) -> bool {
         self.months.count_ones() > 1
     }
-}
-
-/// The month, and whether there is a time of day other than midnight.
-fn parse(bytes: &[u8]) -> Option<(u8, bool)> {
-    let number = |from: usize| {
-        let digits = bytes.get(from..from + 2).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
-        Some((digits[0] - b'0') * 10 + digits[1] - b'0')
-    };
-    let at = |place: usize, expected: &[u8]| bytes.get(place).is_some_and(|byte| expected.contains(byte));
-    let (month, day) = (number(5)?, number(8)?);
-    let is_date = number(0).is_some() && number(2).is_some() && at(4, b"-") && at(7, b"-");
-    if !is_date || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    if bytes.len() == 10 {
-        return Some((month, false));
-    }
-    let (hour, minute) = (number(11)?, number(14)?);
-    (at(10, b" T") && at(13, b":") && hour < 24 && minute < 60).then_some((month, hour > 0 || minute > 0))
 }
 
 #[cfg(test)]

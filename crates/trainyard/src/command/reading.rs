@@ -105,9 +105,10 @@ fn saved(path: &Path) -> Result<Option<Profile>> {
 }
 
 fn column_type(setting: &str) -> Result<(String, ColumnType)> {
-    let types = [ColumnType::Float, ColumnType::Int, ColumnType::Text, ColumnType::Bool];
     let found = setting.rsplit_once('=').and_then(|(column, name)| {
-        Some((column.to_owned(), types.into_iter().find(|column_type| column_type.to_string() == name)?))
+        Some((column.to_owned(), ColumnType::ALL.into_iter().find(|column_type| column_type.to_string() == name)?))
     });
-    found.with_context(|| format!("`--types {setting}` gives no type; write COLUMN=TYPE with float, int, text or bool"))
+    found.with_context(|| {
+        format!("`--types {setting}` gives no type; write COLUMN=TYPE with float, int, text, bool or time")
+    })
 }

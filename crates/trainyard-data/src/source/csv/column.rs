@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BinaryBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringArray};
+use arrow::array::{
+    ArrayRef, BinaryBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringArray, TimestampSecondBuilder,
+};
 use trainyard_features::ColumnType;
 
 use super::records::Records;
@@ -17,6 +19,7 @@ pub(in crate::source) enum Column {
     /// Texts as bytes, which are checked to be UTF-8 when they come in, since an error names the row.
     Text(BinaryBuilder),
     Bool(BooleanBuilder),
+    Time(TimestampSecondBuilder),
 }
 
 impl Column {
@@ -27,6 +30,7 @@ impl Column {
             ColumnType::Int => Column::Int(Int64Builder::with_capacity(capacity)),
             ColumnType::Text => Column::Text(BinaryBuilder::with_capacity(capacity, 16 * capacity)),
             ColumnType::Bool => Column::Bool(BooleanBuilder::with_capacity(capacity)),
+            ColumnType::Time => Column::Time(TimestampSecondBuilder::with_capacity(capacity)),
         }
     }
 
@@ -36,6 +40,7 @@ impl Column {
             Column::Float(builder) => push_word(field, rules, value::float, |value| builder.append_option(value)),
             Column::Int(builder) => push_word(field, rules, value::int, |value| builder.append_option(value)),
             Column::Bool(builder) => push_word(field, rules, value::boolean, |value| builder.append_option(value)),
+            Column::Time(builder) => push_word(field, rules, value::time, |value| builder.append_option(value)),
             Column::Text(builder) => push_text(field, rules, false, builder),
         }
     }
@@ -71,6 +76,7 @@ impl Column {
             Column::Int(builder) => Arc::new(builder.finish()),
             Column::Text(builder) => Arc::new(StringArray::try_from_binary(builder.finish())?),
             Column::Bool(builder) => Arc::new(builder.finish()),
+            Column::Time(builder) => Arc::new(builder.finish()),
         })
     }
 }

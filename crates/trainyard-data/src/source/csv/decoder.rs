@@ -149,7 +149,7 @@ fn hint(field: &Field) -> String {
 
 #[cfg(test)]
 mod tests {
-    use trainyard_features::ColumnType::{Bool, Float, Int, Text};
+    use trainyard_features::ColumnType::{Bool, Float, Int, Text, Time};
 
     use super::*;
     use crate::source::plan::BATCH_ROWS;
@@ -284,6 +284,24 @@ mod tests {
         check_error("a\n1\n9223372036854775808\n", &[("a", Some(Int))], "is not a whole number of 64 bits");
         check_error("a\n1\n-1e999\n", &[("a", Some(Float))], "line 3 of `");
         check("a\n1e300\n-inf\n", &[Float], &["1e300", "-inf"]);
+    }
+
+    #[test]
+    fn a_date_that_is_none_is_named() {
+        let text = "when,n\n2024-02-29,1\n,2\n2023-02-29 12:00,3\n";
+        check_error(text, &[("when", Some(Time))], "line 4 of `");
+        check_error(
+            text,
+            &[("when", Some(Time))],
+            "column `when`: `2023-02-29 12:00` is not a time such as `2024-05-01 13:45:00`",
+        );
+        let times = |c: &mut SourceConfig| c.types = [("when".to_owned(), Time)].into();
+        let expected = ["2024-02-29T00:00:00", "2024-02-29T00:00:01"];
+        check_with("when\n2024-02-29T01:00+01:00\n2024-02-29 00:00:01\n", times, &[Time], &expected);
+        let (_folder, mut config) = file(text);
+        config.on_error = OnError::Skip;
+        let source = Source::open(&config, &[("when", Some(Time)), ("n", Some(Int))]).unwrap();
+        assert_eq!(rows(&source).unwrap(), ["2024-02-29T00:00:00|1", "|2"]);
     }
 
     #[test]

@@ -25,4 +25,4 @@ pub(super) use decoder::scan;
 pub(super) use file::CsvFile;
 pub(super) use infer::infer;
 pub(crate) use value::Rules;
-pub(super) use value::{boolean, float, int};
+pub(super) use value::{boolean, float, int, time};

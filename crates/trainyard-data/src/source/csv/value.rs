@@ -1,6 +1,6 @@
 //! Text to values: the one place that says what a number, a truth value and a missing value look like.
 
-use trainyard_features::ColumnType;
+use trainyard_features::{ColumnType, time};
 
 use crate::source::config::SourceConfig;
 
@@ -122,6 +122,11 @@ pub(in crate::source) fn boolean(word: &[u8]) -> Option<bool> {
         b"0" => Some(false),
         _ => spelled_boolean(word),
     }
+}
+
+/// A time such as `2024-05-01 13:45:00`, as seconds since 1970.
+pub(in crate::source) fn time(word: &[u8]) -> Option<i64> {
+    time::parse(std::str::from_utf8(word).ok()?)
 }
 
 fn spelled_boolean(word: &[u8]) -> Option<bool> {

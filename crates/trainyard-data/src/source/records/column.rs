@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, ListBuilder, StringBuilder};
+use arrow::array::{
+    ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, ListBuilder, StringBuilder, TimestampSecondBuilder,
+};
 use arrow::datatypes::DataType;
 
 use super::{Cell, Texts};
-use crate::source::csv::{Rules, boolean, float, int};
+use crate::source::csv::{Rules, boolean, float, int, time};
 
 /// A column under construction.
 #[derive(Debug)]
@@ -14,6 +16,7 @@ pub(super) enum Column {
     Float(Float64Builder),
     Int(Int64Builder),
     Bool(BooleanBuilder),
+    Time(TimestampSecondBuilder),
     Text(StringBuilder),
     List(ListBuilder<StringBuilder>),
 }
@@ -25,6 +28,7 @@ impl Column {
             DataType::Float64 => Column::Float(Float64Builder::new()),
             DataType::Int64 => Column::Int(Int64Builder::new()),
             DataType::Boolean => Column::Bool(BooleanBuilder::new()),
+            DataType::Timestamp(..) => Column::Time(TimestampSecondBuilder::new()),
             DataType::List(_) => Column::List(ListBuilder::new(StringBuilder::new())),
             _ => Column::Text(StringBuilder::new()),
         }
@@ -36,6 +40,7 @@ impl Column {
             Column::Float(builder) => keep(to_float(cell, rules), |value| builder.append_option(value)),
             Column::Int(builder) => keep(to_int(cell, rules), |value| builder.append_option(value)),
             Column::Bool(builder) => keep(to_bool(cell, rules), |value| builder.append_option(value)),
+            Column::Time(builder) => keep(to_time(cell, rules), |value| builder.append_option(value)),
             Column::Text(builder) => push_text(builder, cell, rules),
             Column::List(builder) => push_list(builder, cell, rules),
         }
@@ -47,6 +52,7 @@ impl Column {
             Column::Float(builder) => builder.append_null(),
             Column::Int(builder) => builder.append_null(),
             Column::Bool(builder) => builder.append_null(),
+            Column::Time(builder) => builder.append_null(),
             Column::Text(builder) => builder.append_null(),
             Column::List(builder) => builder.append_null(),
         }
@@ -67,6 +73,7 @@ impl Column {
             Column::Float(builder) => Arc::new(builder.finish()),
             Column::Int(builder) => Arc::new(builder.finish()),
             Column::Bool(builder) => Arc::new(builder.finish()),
+            Column::Time(builder) => Arc::new(builder.finish()),
             Column::Text(builder) => Arc::new(builder.finish()),
             Column::List(builder) => Arc::new(builder.finish()),
         }
@@ -121,6 +128,14 @@ fn to_bool(cell: Cell, rules: &Rules) -> Converted<bool> {
         Cell::Missing => Ok(None),
         Cell::Int(value @ (0 | 1)) => Ok(Some(value == 1)),
         Cell::Word(text) | Cell::Text(text) => word(text, rules, boolean),
+        Cell::Int(_) | Cell::Float(_) | Cell::List(_) | Cell::Other(_) => Err(()),
+    }
+}
+
+fn to_time(cell: Cell, rules: &Rules) -> Converted<i64> {
+    match cell {
+        Cell::Missing => Ok(None),
+        Cell::Word(text) | Cell::Text(text) => word(text, rules, time),
         Cell::Int(_) | Cell::Float(_) | Cell::List(_) | Cell::Other(_) => Err(()),
     }
 }

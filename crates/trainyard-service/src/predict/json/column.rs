@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
+use arrow::array::{ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder, TimestampSecondBuilder};
 use base64::Engine;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jiter::{Jiter, Peek};
-use trainyard_features::ColumnType;
+use trainyard_features::{ColumnType, time};
 
 use super::document::{quote, skip};
 use super::is_base64;
@@ -31,6 +31,7 @@ enum Builder {
     Int(Int64Builder),
     Text(StringBuilder),
     Bool(BooleanBuilder),
+    Time(TimestampSecondBuilder),
 }
 
 impl Column {
@@ -40,6 +41,7 @@ impl Column {
             ColumnType::Int => Builder::Int(Int64Builder::with_capacity(1)),
             ColumnType::Text => Builder::Text(StringBuilder::with_capacity(1, 16)),
             ColumnType::Bool => Builder::Bool(BooleanBuilder::with_capacity(1)),
+            ColumnType::Time => Builder::Time(TimestampSecondBuilder::with_capacity(1)),
         };
         Self { builder, len: 0, shape: None }
     }
@@ -54,6 +56,7 @@ impl Column {
             Builder::Int(mut builder) => Arc::new(builder.finish()),
             Builder::Text(mut builder) => Arc::new(builder.finish()),
             Builder::Bool(mut builder) => Arc::new(builder.finish()),
+            Builder::Time(mut builder) => Arc::new(builder.finish()),
         }
     }
 
@@ -92,6 +95,7 @@ impl Column {
                 Builder::Int(builder) => builder.append_null(),
                 Builder::Text(builder) => builder.append_null(),
                 Builder::Bool(builder) => builder.append_null(),
+                Builder::Time(builder) => builder.append_null(),
             }
         }
         self.len = self.len.max(len);
@@ -126,6 +130,7 @@ impl Column {
             Builder::Int(builder) => push_int(builder, json, peek),
             Builder::Text(builder) => push_text(builder, json, peek),
             Builder::Bool(builder) => push_bool(builder, json, peek),
+            Builder::Time(builder) => push_time(builder, json, peek),
         }?;
         self.len += 1;
         if pushed { Ok(()) } else { Err(self.type_error(json, start, peek)) }
@@ -149,6 +154,7 @@ impl Column {
             Builder::Int(_) => "int64",
             Builder::Text(_) => "string",
             Builder::Bool(_) => "bool",
+            Builder::Time(_) => "time",
         }
     }
 }
@@ -195,6 +201,21 @@ fn push_bool(builder: &mut BooleanBuilder, json: &mut Jiter<'_>, peek: Peek) -> 
     match peek {
         Peek::Null => json.known_null().map(|()| builder.append_null())?,
         Peek::True | Peek::False => json.known_bool(peek).map(|value| builder.append_value(value))?,
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// A text that says a time; the empty one is missing.
+fn push_time(builder: &mut TimestampSecondBuilder, json: &mut Jiter<'_>, peek: Peek) -> Result<bool> {
+    match peek {
+        Peek::Null => json.known_null().map(|()| builder.append_null())?,
+        Peek::String => {
+            let text = json.known_str()?;
+            let time = time::parse(text);
+            builder.append_option(time);
+            return Ok(time.is_some() || text.is_empty());
+        }
         _ => return Ok(false),
     }
     Ok(true)
@@ -247,5 +268,31 @@ fn kind(peek: Peek) -> &'static str {
         Peek::Array => "Array",
         Peek::Object => "Object",
         _ => "Number",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::TimestampSecondArray;
+
+    fn time(json: &str) -> Result<ArrayRef> {
+        let (mut column, mut json) = (Column::new(ColumnType::Time), Jiter::new(json.as_bytes()));
+        let peek = json.peek()?;
+        column.push_item(&mut json, peek)?;
+        Ok(column.finish())
+    }
+
+    #[test]
+    fn a_time_is_text_that_says_one() {
+        let read = |text| time(text).unwrap();
+        let times = |times: Vec<Option<i64>>| Arc::new(TimestampSecondArray::from(times)) as ArrayRef;
+        assert_eq!(&read(r#""2024-05-01 13:45:00""#), &times(vec![Some(1_714_571_100)]));
+        assert_eq!((&read("null"), &read(r#""""#)), (&times(vec![None]), &times(vec![None])));
+        let refused = [(r#""2023-02-29""#, "String"), ("1714571100", "Number")];
+        for (text, kind) in refused {
+            let error = time(text).unwrap_err().to_string();
+            assert!(error.contains(&format!("Type: {kind} is not of expected type: time")), "{error}");
+        }
     }
 }

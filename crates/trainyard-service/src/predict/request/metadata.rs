@@ -30,7 +30,7 @@ fn input(input: &Input) -> (String, Value) {
     let dtype = match input.column_type {
         ColumnType::Float => "DT_DOUBLE",
         ColumnType::Int => "DT_INT64",
-        ColumnType::Text => "DT_STRING",
+        ColumnType::Text | ColumnType::Time => "DT_STRING",
         ColumnType::Bool => "DT_BOOL",
     };
     (input.name.clone(), tensor(&input.name, dtype, &[-1]))
