@@ -26,6 +26,19 @@ pub fn parse(text: &str) -> Option<i64> {
     Some(midnight + clock - read_offset(rest)?)
 }
 
+/// A time as text that [`parse`] reads: `2024-05-01 13:45:00`.
+///
+/// ```
+/// use trainyard_features::time;
+///
+/// assert_eq!(time::text(1_714_571_100), "2024-05-01 13:45:00");
+/// ```
+pub fn text(seconds: i64) -> String {
+    let Date { year, month, day } = date(seconds.div_euclid(DAY));
+    let clock = seconds.rem_euclid(DAY);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", clock / 3600, clock / 60 % 60, clock % 60)
+}
+
 /// The first second of a date, and what follows it.
 fn read_date(bytes: &[u8]) -> Option<(i64, &[u8])> {
     let (year, bytes) = digits::<4>(bytes)?;
@@ -120,6 +133,16 @@ mod tests {
             ("2024-02-29 00:00:00 -0100", 1_709_168_400),
         ];
         times.into_iter().for_each(|(text, seconds)| assert_eq!(parse(text), Some(seconds), "{text}"));
+    }
+
+    #[test]
+    fn text_is_read_back() {
+        for seconds in
+            [-1, 0, 951_782_399, 4_102_444_800, parse("0000-01-01").unwrap(), parse("9999-12-31 23:59:59").unwrap()]
+        {
+            assert_eq!(parse(&text(seconds)), Some(seconds));
+        }
+        assert!(text(i64::MAX).starts_with("292277026596-12-04"));
     }
 
     #[test]

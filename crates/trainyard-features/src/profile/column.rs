@@ -93,7 +93,7 @@ impl ColumnState {
             count: self.present,
             missing: self.missing,
             numbers: self.numbers.as_ref().map(|numbers| numbers.profile(refinement)),
-            values: self.values.as_ref().map(ValueState::profile),
+            values: self.values.as_ref().map(|values| values.profile(self.field.column_type)),
             lists: self.lengths.as_ref().map(lists),
             associations: self.association.as_ref().map(AssociationState::associations).unwrap_or_default(),
         }

@@ -5,7 +5,7 @@ use super::numbers::NumberProfile;
 use super::sample::Sample;
 use super::values::{ValueProfile, is_unique};
 use crate::schema::ColumnType;
-use crate::{Error, Result};
+use crate::{Error, Result, time};
 use serde::{Deserialize, Serialize};
 
 /// Version of the file; others are refused. Version 1 had no cells of numbers.
@@ -39,9 +39,9 @@ pub struct ColumnProfile {
     pub count: u64,
     /// Rows without one: null, empty text, an empty list.
     pub missing: u64,
-    /// Of float and int.
+    /// Of float, int and time, of which it is seconds since 1970.
     pub numbers: Option<NumberProfile>,
-    /// Of int, text and bool.
+    /// Of int, text, bool and time.
     pub values: Option<ValueProfile>,
     /// Of lists of text or ints, whose items `values` tells of.
     pub lists: Option<ListProfile>,
@@ -119,6 +119,11 @@ impl ColumnProfile {
     pub fn presence(&self) -> f64 {
         let rows = self.count.saturating_add(self.missing);
         if rows == 0 { 1.0 } else { self.count as f64 / rows as f64 }
+    }
+
+    /// The time that a number of a column of times stands for, to the second; `None` of other columns.
+    pub fn time(&self, seconds: f64) -> Option<String> {
+        (self.column_type == ColumnType::Time).then(|| time::text(seconds.round() as i64))
     }
 
     /// Values that are no number.

@@ -2,7 +2,9 @@
 
 use super::sample::Sample;
 use crate::column::Column;
+use crate::schema::ColumnType;
 use crate::statistics::ValueCount;
+use crate::time;
 use serde::{Deserialize, Serialize};
 
 /// Values listed of a column, as many as the rank histogram of TensorFlow Data Validation has.
@@ -123,14 +125,22 @@ impl ValueState {
         self.texts += other.texts;
     }
 
-    pub(super) fn profile(&self) -> ValueProfile {
+    pub(super) fn profile(&self, column_type: ColumnType) -> ValueProfile {
+        let shown = |value: String| match (column_type, value.parse()) {
+            (ColumnType::Time, Ok(seconds)) => time::text(seconds),
+            _ => value,
+        };
         let exact = self.counts.is_exact();
         let ranked = if exact { self.counts.ranked() } else { Vec::new() };
         ValueProfile {
             count: self.count,
             unique: self.counts.distinct().min(self.count),
             exact,
-            top: ranked.into_iter().take(LISTED).map(|(value, count)| ValueCount { value, count }).collect(),
+            top: ranked
+                .into_iter()
+                .take(LISTED)
+                .map(|(value, count)| ValueCount { value: shown(value), count })
+                .collect(),
             mean_length: (self.texts > 0).then(|| self.characters as f64 / self.texts as f64),
         }
     }

@@ -158,12 +158,12 @@ impl DataReport<'_> {
             row.columns.iter().map(|column| column.and_then(|column| column.numbers.as_ref())).collect();
         let picture = |picture: Option<Element>| Element::classed("td", "picture").children(picture);
         let figures: [fn(&ColumnProfile, &NumberProfile) -> String; 8] = [
-            |_, numbers| number(numbers.mean),
+            |column, numbers| place(column, numbers.mean),
             |_, numbers| number(numbers.std),
             |column, numbers| percent(numbers.zeros as f64 / column.count.max(1) as f64),
-            |_, numbers| number(numbers.min),
-            |_, numbers| near(numbers.quantile(0.5), numbers.exact),
-            |_, numbers| number(numbers.max),
+            |column, numbers| place(column, numbers.min),
+            |column, numbers| near(column, numbers.quantile(0.5), numbers.exact),
+            |column, numbers| place(column, numbers.max),
             |_, numbers| count(numbers.nan),
             |_, numbers| count(numbers.infinite()),
         ];
@@ -234,8 +234,14 @@ fn estimate(value: u64, exact: bool) -> String {
     format!("{}{}", if exact { "" } else { "≈\u{a0}" }, count(value))
 }
 
-fn near(value: Option<f64>, exact: bool) -> String {
-    value.map_or_else(|| NONE.to_owned(), |value| format!("{}{}", if exact { "" } else { "≈\u{a0}" }, number(value)))
+fn near(column: &ColumnProfile, value: Option<f64>, exact: bool) -> String {
+    let mark = if exact { "" } else { "≈\u{a0}" };
+    value.map_or_else(|| NONE.to_owned(), |value| format!("{mark}{}", place(column, value)))
+}
+
+/// A number of a column, or the time that it stands for.
+fn place(column: &ColumnProfile, value: f64) -> String {
+    column.time(value).unwrap_or_else(|| number(value))
 }
 
 #[cfg(test)]

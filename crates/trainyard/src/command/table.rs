@@ -68,10 +68,12 @@ pub fn profile(profile: &Profile, other: Option<&Profile>) -> String {
 fn column_cells(column: &ColumnProfile) -> Vec<String> {
     let numbers = column.numbers.as_ref().filter(|numbers| numbers.count > 0);
     let figure = |value: Option<f64>| value.map(number).unwrap_or_default();
+    let place =
+        |value: Option<f64>| value.map(|value| column.time(value).unwrap_or_else(|| number(value))).unwrap_or_default();
     let nan = column.numbers.as_ref().map(|numbers| numbers.nan.to_string()).unwrap_or_default();
     let values = column.values.as_ref();
     let exact = numbers.is_none_or(|numbers| numbers.exact);
-    let median = figure(numbers.and_then(|numbers| numbers.quantile(0.5)));
+    let median = place(numbers.and_then(|numbers| numbers.quantile(0.5)));
     let top = values.and_then(|values| values.top.first().map(|top| (top, values.count)));
     let list = column.lists.map(|lists| format!("[{}-{}]", lists.min, lists.max)).unwrap_or_default();
     vec![
@@ -81,11 +83,11 @@ fn column_cells(column: &ColumnProfile) -> Vec<String> {
         column.missing.to_string(),
         numbers.map(|numbers| numbers.zeros.to_string()).unwrap_or_default(),
         nan,
-        figure(numbers.map(|numbers| numbers.mean)),
+        place(numbers.map(|numbers| numbers.mean)),
         figure(numbers.map(|numbers| numbers.std)),
-        figure(numbers.map(|numbers| numbers.min)),
+        place(numbers.map(|numbers| numbers.min)),
         if exact { median } else { format!("~{median}") },
-        figure(numbers.map(|numbers| numbers.max)),
+        place(numbers.map(|numbers| numbers.max)),
         values.map(|values| estimate(values.unique, values.exact)).unwrap_or_default(),
         top.map(|(top, all)| {
             format!("{} ({:.1} %)", shortened(&top.value), 100.0 * top.count as f64 / all.max(1) as f64)
