@@ -64,24 +64,29 @@ impl Index {
 
     /// The place of an id.
     pub fn find(&self, id: u64) -> Option<usize> {
-        let entry = self.entries[self.probe(id)];
+        let entry = self.entries[self.probe(id, hash(id))];
         entry.is_of(self.round).then(|| entry.place())
     }
 
     /// The places of ids, [`ABSENT`] for those that have none.
     pub(crate) fn find_all(&self, ids: &[u64], places: &mut Vec<usize>) {
         places.clear();
-        let mut chunks = ids.chunks(CHUNK).peekable();
-        while let Some(ids) = chunks.next() {
-            self.prefetch(chunks.peek().copied().unwrap_or_default());
-            places.extend(ids.iter().map(|&id| self.find(id).unwrap_or(ABSENT)));
+        let mut chunks = ids.chunks(CHUNK);
+        let (mut ids, mut hashes) = self.ahead(chunks.next());
+        while !ids.is_empty() {
+            let next = self.ahead(chunks.next());
+            places.extend(ids.iter().zip(&hashes).map(|(&id, &hash)| {
+                let entry = self.entries[self.probe(id, hash)];
+                if entry.is_of(self.round) { entry.place() } else { ABSENT }
+            }));
+            (ids, hashes) = next;
         }
     }
 
     /// Adds an id that is not there.
     pub fn insert(&mut self, id: u64, place: usize) {
         self.reserve(1);
-        let at = self.probe(id);
+        let at = self.probe(id, hash(id));
         self.entries[at] = Entry::new(id, self.round, place);
         self.len += 1;
     }
@@ -89,22 +94,24 @@ impl Index {
     /// Numbers ids in the order in which they first appear: adds the number of each to `numbers`, and the ids that are new to
     /// `unique`, where their numbers are their places. The index was empty or did nothing else before.
     pub fn number(&mut self, ids: &[u64], unique: &mut Vec<u64>, numbers: &mut Vec<u32>) {
-        let mut chunks = ids.chunks(CHUNK).peekable();
-        while let Some(ids) = chunks.next() {
+        let mut chunks = ids.chunks(CHUNK);
+        let (mut ids, mut hashes) = self.ahead(chunks.next());
+        while !ids.is_empty() {
             self.reserve(CHUNK);
-            self.prefetch(chunks.peek().copied().unwrap_or_default());
-            self.number_chunk(ids, unique, numbers);
+            let next = self.ahead(chunks.next());
+            self.number_chunk(ids, &hashes, unique, numbers);
+            (ids, hashes) = next;
         }
     }
 
     /// As [`number`](Self::number), for at most [`CHUNK`] ids for which there is room. Whether an id is new is hard to foresee, so
     /// a branch would cost more than stores: what is stored for an id that is known is what was there.
-    fn number_chunk(&mut self, ids: &[u64], unique: &mut Vec<u64>, numbers: &mut Vec<u32>) {
+    fn number_chunk(&mut self, ids: &[u64], hashes: &[u64; CHUNK], unique: &mut Vec<u64>, numbers: &mut Vec<u32>) {
         let Self { entries, len, round } = self;
         let (first, round, entries) = (*len, *round, entries.as_mut_slice());
         let (mut new, mut found, mut n_new) = ([0; CHUNK], [0; CHUNK], 0);
-        for (&id, found) in ids.iter().zip(&mut found) {
-            let at = probe(entries, round, id);
+        for ((&id, &hash), found) in ids.iter().zip(hashes).zip(&mut found) {
+            let at = probe(entries, round, id, hash);
             let known = entries[at];
             let is_new = !known.is_of(round);
             let entry = select_unpredictable(is_new, Entry::new(id, round, first + n_new), known);
@@ -133,9 +140,15 @@ impl Index {
         self.entries.iter().filter(|entry| entry.is_of(self.round)).map(|entry| (entry.id, entry.place()))
     }
 
-    /// Asks for the entries of ids to be brought near: what the next branch depends on would else be waited for.
-    fn prefetch(&self, ids: &[u64]) {
-        ids.iter().for_each(|&id| simd::prefetch(&self.entries[home(&self.entries, id)]));
+    /// A chunk that comes next, with its hashes. Asks for its entries to be brought near: what the next branch depends on would
+    /// else be waited for.
+    fn ahead<'a>(&self, ids: Option<&'a [u64]>) -> (&'a [u64], [u64; CHUNK]) {
+        let (ids, mut hashes) = (ids.unwrap_or_default(), [0; CHUNK]);
+        for (&id, place) in ids.iter().zip(&mut hashes) {
+            *place = hash(id);
+            simd::prefetch(&self.entries[home(&self.entries, *place)]);
+        }
+        (ids, hashes)
     }
 
     /// Makes room for `more` ids.
@@ -144,21 +157,21 @@ impl Index {
             let doubled = vec![Entry::default(); self.entries.len() * 2];
             let round = self.round;
             for entry in std::mem::replace(&mut self.entries, doubled).into_iter().filter(|entry| entry.is_of(round)) {
-                let at = self.probe(entry.id);
+                let at = self.probe(entry.id, hash(entry.id));
                 self.entries[at] = entry;
             }
         }
     }
 
-    fn probe(&self, id: u64) -> usize {
-        probe(&self.entries, self.round, id)
+    fn probe(&self, id: u64, hash: u64) -> usize {
+        probe(&self.entries, self.round, id, hash)
     }
 }
 
 /// Where the entry of an id is, or the free one where it belongs.
 #[inline(always)]
-fn probe(entries: &[Entry], round: u64, id: u64) -> usize {
-    let mut at = home(entries, id);
+fn probe(entries: &[Entry], round: u64, id: u64, hash: u64) -> usize {
+    let mut at = home(entries, hash);
     // One condition and not two, each of which would be hard to foresee: it is false unless another id lies at home.
     while entries[at].is_of(round) & (entries[at].id != id) {
         at = (at + 1) & (entries.len() - 1);
@@ -167,8 +180,8 @@ fn probe(entries: &[Entry], round: u64, id: u64) -> usize {
 }
 
 #[inline(always)]
-fn home(entries: &[Entry], id: u64) -> usize {
-    hash(id) as usize & (entries.len() - 1)
+fn home(entries: &[Entry], hash: u64) -> usize {
+    hash as usize & (entries.len() - 1)
 }
 
 /// Multiplies and folds the halves of the product, so that every bit of the result depends on all bits of the id: ids may be
