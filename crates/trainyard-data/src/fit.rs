@@ -8,7 +8,11 @@ use std::thread;
 use trainyard_features::{Collector, Features, FittedFeatures, Memory, Round, Spill};
 
 use crate::ordered::internal;
+use crate::source::BATCH_ROWS;
 use crate::{Engine, Resources, Result, Scan, Source};
+
+/// Batches of a scan that are on their way: those that wait, one that is decoded, one that is looked at.
+const BATCHES: usize = 6;
 
 /// The memory that fitting may use. It does not change the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +72,8 @@ pub fn fit_within(
         };
         let collector = match &engine {
             Engine::Local(Resources { threads, .. }) => {
-                pass(*threads, collectors(round, *threads, &memory), &source.coded(), &mut progress)?
+                let source = source.coded(coded_rows(&memory, source.schema().fields.len(), *threads));
+                pass(*threads, collectors(round, *threads, &memory), &source, &mut progress)?
             }
             #[cfg(feature = "cluster")]
             Engine::Cluster(cluster) => cluster.fit(round, &source, &mut progress)?,
@@ -84,6 +89,14 @@ fn collectors(round: &Round, threads: usize, memory: &Memory) -> Vec<Collector> 
     let n = threads.div_ceil(round.columns().len().max(1)).max(1);
     let memory = Memory { bytes: memory.bytes / n, ..memory.clone() };
     (0..n).map(|_| round.collector_within(memory.clone())).collect()
+}
+
+/// Rows of a batch with texts by their places in a dictionary: many, as each batch is one look through it, while the batches on their way
+/// take less than an eighth of what counts may take.
+fn coded_rows(memory: &Memory, columns: usize, threads: usize) -> usize {
+    let row_bytes = columns * size_of::<f64>();
+    let on_the_way = BATCHES * threads.max(1) * row_bytes.max(1);
+    (memory.bytes / 8 / on_the_way).clamp(BATCH_ROWS, 4 * BATCH_ROWS)
 }
 
 /// One pass: each thread takes the next batch when it is done with its last one, of a scan of its own while that lasts.

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Float64Type, Int64Type};
+use arrow::datatypes::{Float64Type, Int64Type, TimestampSecondType};
 use arrow::record_batch::RecordBatch;
 use serde::Serialize;
 use serde_json::Value;
-use trainyard_features::{EncodedFeature, FittedFeatures, ServedRow};
+use trainyard_features::{EncodedFeature, FittedFeatures, ServedRow, time};
 
 use crate::{Error, Result, Source};
 
@@ -192,6 +192,9 @@ fn text(array: &ArrayRef, row: usize) -> Option<String> {
     if let Some(bools) = array.as_boolean_opt() {
         return Some(bools.value(row).to_string());
     }
+    if let Some(times) = array.as_primitive_opt::<TimestampSecondType>() {
+        return Some(time::text(times.value(row)));
+    }
     array.as_string_opt::<i32>().map(|texts| texts.value(row).to_owned())
 }
 
@@ -203,8 +206,16 @@ fn float_text(number: Option<f64>) -> String {
 mod tests {
     use super::*;
     use crate::SourceConfig;
+    use arrow::array::TimestampSecondArray;
     use serde_json::{Map, json};
+    use std::sync::Arc;
     use trainyard_features::{Features, Schema};
+
+    #[test]
+    fn keys_of_all_types_have_a_text() {
+        let times: ArrayRef = Arc::new(TimestampSecondArray::from(vec![Some(1_714_571_100), None]));
+        assert_eq!((text(&times, 0).as_deref(), text(&times, 1)), (Some("2024-05-01 13:45:00"), None));
+    }
 
     const ROWS: &str = "id,size,town\n1,2.5,Bern\n2,4.5,Chur\n3,,Bern\n";
 

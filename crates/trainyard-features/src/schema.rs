@@ -10,7 +10,7 @@ use std::fmt;
 /// |---|---|---|
 /// | `Float` | `Float64Array` | `float` |
 /// | `Int` | `Int64Array` | `int` |
-/// | `Text` | `StringArray`, or `ListArray` of text or ints | `text` |
+/// | `Text` | `StringArray`, `DictionaryArray` of 32-bit places in one, or `ListArray` of text or ints | `text` |
 /// | `Bool` | `BooleanArray` | `bool` |
 /// | `Time` | `TimestampSecondArray` without a zone | `time` |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -33,7 +33,7 @@ impl Texts {
     pub fn get(&self, row: usize) -> Option<&str> {
         match &self.places {
             None => self.value(row),
-            Some(places) => places.is_valid(row).then(|| self.value(places.value(row) as usize))?,
+            Some(places) => places.is_valid(row).then(|| self.value(places.value(row) as usize)).flatten(),
         }
     }
 
@@ -44,10 +44,9 @@ impl Texts {
 
     /// Number of rows without a text.
     pub fn missing(&self) -> usize {
-        let missing = self.missing_values();
         match &self.places {
-            None => missing,
-            Some(places) if missing == 0 => places.null_count(),
+            None => self.missing_values(),
+            Some(places) if self.is_dense() && self.missing_values() == 0 => places.null_count(),
             Some(_) => self.iter().filter(Option::is_none).count(),
         }
     }
@@ -71,9 +70,14 @@ impl Texts {
         by_row.into_iter().flatten().chain(by_place)
     }
 
-    /// Rows by place in the dictionary, if there is one that is not larger than the rows are many.
+    /// Whether there are no more values than rows, so that looking at all values is no waste.
+    fn is_dense(&self) -> bool {
+        self.values.len() <= self.len()
+    }
+
+    /// Rows by place in the dictionary, if there is a dense one.
     fn place_counts(&self) -> Option<Vec<u32>> {
-        let places = self.places.as_ref().filter(|places| self.values.len() <= places.len())?;
+        let places = self.places.as_ref().filter(|_| self.is_dense())?;
         let mut counts = vec![0; self.values.len()];
         match places.nulls() {
             None => places.values().iter().for_each(|&place| counts[place as usize] += 1),

@@ -1,7 +1,7 @@
 //! Labels and weights, from fitting to batches.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampSecondArray};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 use trainyard_features::{ColumnType, Features, FittedFeatures, LabelSpec, LabelTask, LabelValue, Result, Schema};
@@ -122,6 +122,20 @@ fn regression_of_text_is_refused() {
         texts(&["a"]),
         "the label column `y` is text, but regression needs numbers",
     );
+}
+
+#[test]
+fn a_time_is_no_label() {
+    let times: ArrayRef = Arc::new(TimestampSecondArray::from(vec![0, 1, 2]));
+    for task in [LabelTask::Regression, LabelTask::Binary, LabelTask::Multiclass] {
+        let spec = LabelSpec::new("y", task);
+        check_error(
+            spec,
+            ColumnType::Time,
+            times.clone(),
+            "the label column `y` is a time; declare it `text` or `int`",
+        );
+    }
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::array::{ArrayRef, AsArray, StringArray, TimestampSecondArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMillisecondType, TimestampSecondType};
 use arrow::record_batch::RecordBatch;
+use trainyard_features::time;
 
 use super::csv::Csv;
 use super::json_lines::JsonLines;
@@ -14,13 +15,14 @@ use super::parquet::Parquet;
 use super::target::Target;
 use super::tfrecord::TfRecord;
 use super::{Encoder, Output, SinkFormat};
+use crate::source::time_field;
 use crate::{Error, Result};
 
 /// Writes batches to a file or a stream.
 ///
-/// Columns are `Float32`, `Float64`, `Int64`, `Utf8`, `Boolean`, `Timestamp` of seconds without a zone or `FixedSizeList` of
-/// `Float32`. Floats are written in the
-/// fewest digits that read back as the same number of the same width: `0.1`, and whole ones as `1.0`.
+/// Columns are `Float32`, `Float64`, `Int64`, `Utf8`, `Boolean`, `Timestamp` of seconds without a zone, or `FixedSizeList` of
+/// `Float32`. Times are written as `2024-05-01 13:45:00`, and in Parquet as milliseconds. Floats are written in the fewest digits
+/// that read back as the same number of the same width: `0.1`, and whole ones as `1.0`.
 ///
 /// A file has a temporary name beside its own until [`finish`](Sink::finish): there is never half a file under the name that
 /// was asked for, and what was there before stays until then. A sink that is dropped earlier leaves nothing behind.
@@ -46,6 +48,7 @@ pub struct Sink {
     target: Target,
     encoder: Box<dyn Encoder>,
     schema: SchemaRef,
+    is_parquet: bool,
 }
 
 impl Sink {
@@ -85,12 +88,12 @@ impl Sink {
     /// [`Error::Io`] when they cannot be written: a full disk, a closed pipe. [`Error::Arrow`] when the batch has other
     /// columns than the sink.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let columns =
-            self.schema.fields().iter().zip(batch.columns()).map(|(field, column)| match column.data_type() {
-                DataType::Timestamp(..) => cast(column, field.data_type()),
-                _ => Ok(Arc::clone(column)),
-            });
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns.collect::<Result<_, _>>()?)?;
+        let columns = batch.columns().iter().map(|column| match column.as_primitive_opt::<TimestampSecondType>() {
+            Some(times) if self.is_parquet => millis(times),
+            Some(times) => Arc::new(times.iter().map(|time| time.map(time::text)).collect::<StringArray>()),
+            None => Arc::clone(column),
+        });
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns.collect())?;
         self.encoder.write(&batch).map_err(Error::io("write", &self.target.name))
     }
 
@@ -105,7 +108,8 @@ impl Sink {
     }
 
     fn start(target: Target, output: Output, format: SinkFormat, schema: &SchemaRef) -> Result<Sink> {
-        let schema = written(schema, format);
+        let is_parquet = format == SinkFormat::Parquet;
+        let schema = written(schema, is_parquet);
         let encoder: std::io::Result<Box<dyn Encoder>> = match format {
             SinkFormat::Csv => Csv::new(output, &schema).map(|csv| Box::new(csv) as _),
             SinkFormat::JsonLines => Ok(Box::new(JsonLines::new(output))),
@@ -113,7 +117,7 @@ impl Sink {
             SinkFormat::TfRecord => Ok(Box::new(TfRecord::new(output))),
         };
         let encoder = encoder.map_err(Error::io("write", &target.name))?;
-        Ok(Sink { target, encoder, schema })
+        Ok(Sink { target, encoder, schema, is_parquet })
     }
 }
 
@@ -124,13 +128,18 @@ impl std::fmt::Debug for Sink {
 }
 
 /// The schema that a format gets: with all columns nullable, as one batch may have missing values where the first had none, and
-/// with times as text where it knows none.
-fn written(schema: &SchemaRef, format: SinkFormat) -> SchemaRef {
+/// with times as it knows them: Parquet in milliseconds at best, marked as ours, and the others as text.
+fn written(schema: &SchemaRef, is_parquet: bool) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| match field.data_type() {
-        DataType::Timestamp(..) if format != SinkFormat::Parquet => Field::new(field.name(), DataType::Utf8, true),
+        DataType::Timestamp(..) if is_parquet => time_field(field.name()),
+        DataType::Timestamp(..) => Field::new(field.name(), DataType::Utf8, true),
         _ => Field::clone(field).with_nullable(true),
     });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+fn millis(times: &TimestampSecondArray) -> ArrayRef {
+    Arc::new(times.unary::<_, TimestampMillisecondType>(|seconds| seconds.saturating_mul(1000)))
 }
 
 fn check_types(path: &Path, schema: &Schema) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use trainyard_features::ColumnType;
 
 use super::convert::raw_type;
@@ -31,6 +31,19 @@ pub(super) fn list_type() -> DataType {
     DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)))
 }
 
+/// What tells a time of ours from those of other files, which are text unless they are declared to be times.
+const MARK: (&str, &str) = ("trainyard", "time");
+
+/// A column of times of a file that keeps them as such.
+pub(crate) fn time_field(name: &str) -> Field {
+    let millis = DataType::Timestamp(TimeUnit::Millisecond, None);
+    Field::new(name, millis, true).with_metadata([(MARK.0.to_owned(), MARK.1.to_owned())].into())
+}
+
+fn is_time(field: &Field) -> bool {
+    field.metadata().get(MARK.0).is_some_and(|mark| mark == MARK.1)
+}
+
 /// The columns of an Arrow schema that are of use, after a check that it has those of `needed`.
 pub(super) fn raw_columns(schema: &Schema, needed: &[&str], location: &Location) -> Result<Vec<RawColumn>> {
     let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
@@ -38,6 +51,9 @@ pub(super) fn raw_columns(schema: &Schema, needed: &[&str], location: &Location)
     let mut columns = Vec::new();
     for (field, name) in schema.fields().iter().zip(names) {
         match raw_type(field.data_type()) {
+            Ok((Some(_), false)) if is_time(field) => {
+                columns.push(RawColumn { name, column_type: Some(ColumnType::Time), is_list: false });
+            }
             Ok((column_type, is_list)) => columns.push(RawColumn { name, column_type, is_list }),
             Err(data_type) if needed.contains(&name.as_str()) => {
                 return Err(Error::UnsupportedType { path: location.clone(), column: name, data_type });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Builder, ListBuilder, StringBuilder};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{cast, nullif};
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::datatypes::{DataType, Float64Type, TimeUnit, TimestampMillisecondType, TimestampSecondType};
 use trainyard_features::ColumnType;
 
 use super::csv::{Column, Rules};
@@ -20,8 +20,7 @@ pub(crate) struct Converted {
 
 /// The raw type that holds values of an Arrow type; `None` for the type of only missing values.
 ///
-/// Dates and times become text as a CSV would write them, so that both formats give the same features; but those that are already
-/// as raw columns have them stay times.
+/// Dates and times become text as a CSV would write them, so that both formats give the same features.
 ///
 /// # Errors
 ///
@@ -30,7 +29,6 @@ pub(crate) fn column_type(data_type: &DataType) -> Result<Option<ColumnType>, St
     Ok(Some(match data_type {
         DataType::Null => return Ok(None),
         DataType::Boolean => ColumnType::Bool,
-        data_type if *data_type == ColumnType::Time.arrow() => ColumnType::Time,
         DataType::Dictionary(_, values) => return column_type(values),
         data_type if data_type.is_integer() => ColumnType::Int,
         data_type if is_fraction(data_type) => ColumnType::Float,
@@ -83,6 +81,7 @@ pub(crate) fn convert(array: &ArrayRef, to: &DataType, rules: &Rules) -> Result<
         DataType::Float64 if from.is_integer() || is_fraction(from) || is_truth => checked_cast(array, to),
         DataType::Boolean if is_truth => checked_cast(array, to),
         DataType::Timestamp(..) if from == to => checked_cast(array, to),
+        DataType::Timestamp(..) if *from == DataType::Timestamp(TimeUnit::Millisecond, None) => Ok(seconds(array)),
         DataType::Utf8 if from.is_string() && !rules.trim => texts(&cast(array, to)?, rules),
         _ => by_way_of_text(array, to, rules),
     }
@@ -114,6 +113,13 @@ fn whole_numbers(array: &ArrayRef) -> Result<Converted> {
         builder.append_option(whole.map(|value| value as i64));
     }
     Ok(Converted { array: Arc::new(builder.finish()), bad })
+}
+
+/// Milliseconds as seconds, whose fractions are dropped.
+fn seconds(array: &ArrayRef) -> Converted {
+    let millis = array.as_primitive::<TimestampMillisecondType>();
+    let seconds = millis.unary::<_, TimestampSecondType>(|millis| millis.div_euclid(1000));
+    Converted { array: Arc::new(seconds), bad: Vec::new() }
 }
 
 /// Texts as they are, but for those that mean "missing".
@@ -177,7 +183,7 @@ mod tests {
         BinaryArray, BooleanArray, Date32Array, Float64Array, Int32Array, LargeStringArray, ListArray, StringArray,
         StringViewArray, TimestampMillisecondArray, TimestampSecondArray, UInt64Array,
     };
-    use arrow::datatypes::{Int32Type, TimeUnit};
+    use arrow::datatypes::Int32Type;
 
     #[track_caller]
     fn check(array: impl Array + 'static, to: ColumnType, expected: &[Option<&str>], bad: &[usize]) {
@@ -231,9 +237,9 @@ mod tests {
         check(texts, ColumnType::Time, &[day[0], None, None, None], &[2, 3]);
         check(TimestampSecondArray::from(vec![Some(1_714_521_600), None]), ColumnType::Time, &day, &[]);
         // A fraction is dropped, which before 1970 is no truncation of the number.
-        let millis = TimestampMillisecondArray::from(vec![1_714_521_600_999, -1]).with_timezone("+02:00");
-        check(millis, ColumnType::Time, &[day[0], Some("1969-12-31T23:59:59")], &[]);
-        assert_eq!(column_type(&ColumnType::Time.arrow()), Ok(Some(ColumnType::Time)));
+        let millis = TimestampMillisecondArray::from(vec![1_714_521_600_999, -1]);
+        check(millis.clone(), ColumnType::Time, &[day[0], Some("1969-12-31T23:59:59")], &[]);
+        check(millis.with_timezone("+02:00"), ColumnType::Time, &[day[0], Some("1969-12-31T23:59:59")], &[]);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub use scan::Scan;
 pub use source::Source;
 pub use split::SplitConfig;
 
-pub(crate) use columns::nearest;
+pub(crate) use columns::{nearest, time_field};
 pub(crate) use config::config;
 pub(crate) use convert::{Converted, convert, raw_type};
 pub(crate) use csv::Rules;

@@ -30,8 +30,8 @@ pub(super) struct Plan {
     pub part: Part,
     /// The row groups to read, of a single file of Parquet; otherwise all.
     pub groups: Option<Range<usize>>,
-    /// Whether texts may come as [`coded_type`], in batches of any size.
-    pub coded: bool,
+    /// Rows of a batch that has texts as [`coded_type`]; `None` when there are to be no such texts.
+    pub coded: Option<usize>,
 }
 
 /// The Arrow type of texts by their places in a dictionary.
@@ -87,14 +87,14 @@ impl Plan {
     pub(super) fn new(config: SourceConfig, files: Files, fields: Vec<(Field, DataType)>) -> Self {
         let arrow = arrow_schema(&fields);
         let schema = Schema { fields: fields.into_iter().map(|(field, _)| field).collect() };
-        Self { config, files, schema, arrow, part: Part::All, groups: None, coded: false }
+        Self { config, files, schema, arrow, part: Part::All, groups: None, coded: None }
     }
 
     /// Whether a column may come as [`coded_type`]: its texts are what the file has, and nothing looks at them here.
     pub(super) fn is_coded(&self, field: usize) -> bool {
         let is_kept = !self.config.trim && self.config.missing.is_empty();
         let is_key = self.part.columns().contains(&self.schema.fields[field].name);
-        self.coded && is_kept && !is_key && *self.arrow.field(field).data_type() == DataType::Utf8
+        self.coded.is_some() && is_kept && !is_key && *self.arrow.field(field).data_type() == DataType::Utf8
     }
 
     /// The same for a part of the rows.
@@ -104,9 +104,9 @@ impl Plan {
         Self { config, files, schema, arrow, part, groups: None, coded: self.coded }
     }
 
-    /// The same with texts that may come by their places in a dictionary.
-    pub(super) fn of_coded(&self) -> Self {
-        Self { coded: true, ..self.of_part(self.part.clone()) }
+    /// The same with texts that may come by their places in a dictionary, in batches of so many rows.
+    pub(super) fn of_coded(&self, rows: usize) -> Self {
+        Self { coded: Some(rows), ..self.of_part(self.part.clone()) }
     }
 
     /// The same for a piece of the files.

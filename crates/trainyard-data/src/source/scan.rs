@@ -16,7 +16,8 @@ use crate::background::{Background, Sink};
 /// Batches that wait for their reader.
 const DEPTH: usize = 4;
 
-/// The rows of a source in the order of its inputs and their files, as batches of at most 8192 rows.
+/// The rows of a source in the order of its inputs and their files, as batches of at most 8192 rows, or more where texts come
+/// by their places in a dictionary.
 ///
 /// A thread of its own decodes ahead; it ends with the scan. After an error there are no more batches.
 #[derive(Debug)]

@@ -208,10 +208,10 @@ impl Source {
         Source { plans, ..self.clone() }
     }
 
-    /// The same, but texts may come by their places in a dictionary (`Dictionary(Int32, Utf8)`) where a file has them so, and
-    /// batches may have more rows. Who only counts texts then looks at each text once for all its rows in a batch.
-    pub(crate) fn coded(&self) -> Source {
-        Source { plans: self.plans.iter().map(|plan| Arc::new(plan.of_coded())).collect(), ..self.clone() }
+    /// The same, but texts may come by their places in a dictionary (`Dictionary(Int32, Utf8)`) where a file has them so, in
+    /// batches of so many rows. Who only counts texts then looks at each text once for all its rows in a batch.
+    pub(crate) fn coded(&self, rows: usize) -> Source {
+        Source { plans: self.plans.iter().map(|plan| Arc::new(plan.of_coded(rows))).collect(), ..self.clone() }
     }
 
     /// The same, but known by what its rows were made of: its files may be removed and made again.

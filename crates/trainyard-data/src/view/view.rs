@@ -28,7 +28,7 @@ use crate::source::{Converted, Notes, Rules, Source, SourceConfig, SourceTable, 
 use crate::{Sink, SinkFormat};
 
 /// What this code makes of a query; a change of it makes the files of earlier versions anew.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// SQL over raw rows, whose result is read in their place.
 ///
@@ -288,6 +288,7 @@ fn raw_schema(result: &arrow::datatypes::Schema) -> Result<Schema> {
             return Err(Error::View { problem: two_columns(name) });
         }
         let column_type = match raw_type(field.data_type()) {
+            _ if *field.data_type() == ColumnType::Time.arrow() => ColumnType::Time,
             Ok((column_type, false)) => column_type.unwrap_or(ColumnType::Text),
             _ => return Err(no_raw_type(name, field.data_type())),
         };

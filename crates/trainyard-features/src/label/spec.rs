@@ -78,6 +78,11 @@ impl LabelSpec {
             let problem = format!("the label column `{}` is text, but regression needs numbers", self.column);
             return Err(Error::spec(problem));
         }
+        if field.column_type == ColumnType::Time {
+            let problem =
+                format!("the label column `{}` is a time; declare it `text` or `int` to learn it", self.column);
+            return Err(Error::spec(problem));
+        }
         if self.positive.is_some() && self.task != LabelTask::Binary {
             return Err(Error::spec("`positive` is for binary labels only; remove it"));
         }

@@ -119,7 +119,7 @@ impl TimePart {
 
 impl Operation for TimePart {
     fn check(&self, inputs: &[Input]) -> Checked<Kind> {
-        let needed = "a time: int seconds since 1970, or text like `2024-05-01 13:45:00`";
+        let needed = "a time: a column of type `time`, int seconds since 1970, or text like `2024-05-01 13:45:00`";
         any_of(one(inputs)?, &[Kind::Int, Kind::Text], needed)?;
         if !(-1440..=1440).contains(&self.utc_offset_minutes) {
             return Err("`utc_offset_minutes` must be within ± 1440".to_string());
@@ -216,6 +216,6 @@ mod tests {
     #[test]
     fn floats_are_refused() {
         let spec = "[x]\nop = 'time_part'\npart = 'hour'";
-        check_error(spec, vec![("x", floats(&[1.0]))], "needs a time: int seconds since 1970, or text");
+        check_error(spec, vec![("x", floats(&[1.0]))], "needs a time: a column of type `time`, int seconds since 1970, or text");
     }
 }

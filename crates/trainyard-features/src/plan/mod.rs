@@ -294,8 +294,11 @@ fn weight_field(schema: &Schema, name: &str) -> Result<Field> {
         let columns = list(schema.names());
         Error::spec(format!("the weight column `{name}` is not in the data{nearest} (columns: {columns})"))
     })?;
-    if field.column_type == ColumnType::Text {
-        return Err(Error::spec(format!("the weight column `{name}` is text; expected numbers that are at least 0")));
+    if matches!(field.column_type, ColumnType::Text | ColumnType::Time) {
+        let found = field.column_type;
+        return Err(Error::spec(format!(
+            "the weight column `{name}` is {found}; expected numbers that are at least 0"
+        )));
     }
     Ok(field.clone())
 }

@@ -35,7 +35,7 @@ pub fn distances(a: &Profile, b: &Profile) -> Vec<Distance> {
 
 /// The largest difference `max |p(v) − q(v)|` of the shares that a value `v` has of all values, from 0 to 1.
 ///
-/// Of text, bool and int; a value that is not among the 1000 most frequent of a side counts as 0 there. `None` when a side has
+/// Of text, bool, int and time; a value that is not among the 1000 most frequent of a side counts as 0 there. `None` when a side has
 /// no values, or so many that they are not listed.
 pub fn l_infinity(a: &ColumnProfile, b: &ColumnProfile) -> Option<f64> {
     let pairs = value_shares(a.values.as_ref()?, b.values.as_ref()?)?;

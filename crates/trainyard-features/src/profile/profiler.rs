@@ -159,10 +159,13 @@ impl Refiner {
     }
 }
 
-/// The numbers of a column of floats or ints.
+/// The numbers of a column of floats, ints or times.
 fn raw_numbers(array: &ArrayRef) -> Vec<f64> {
     use arrow::array::AsArray;
-    use arrow::datatypes::{Float64Type, Int64Type};
+    use arrow::datatypes::{Float64Type, Int64Type, TimestampSecondType};
+    if let Some(times) = array.as_primitive_opt::<TimestampSecondType>() {
+        return times.iter().flatten().map(|seconds| seconds as f64).collect();
+    }
     if let Some(floats) = array.as_primitive_opt::<Float64Type>() {
         return floats.iter().flatten().collect();
     }

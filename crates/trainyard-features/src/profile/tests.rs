@@ -1,6 +1,8 @@
 use super::*;
 use crate::{ColumnType, Schema};
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, ListBuilder, StringArray, StringBuilder};
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, ListBuilder, StringArray, StringBuilder, TimestampSecondArray,
+};
 use arrow::record_batch::RecordBatch;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -25,6 +27,7 @@ fn schema(rows: &RecordBatch) -> Schema {
             DataType::Float64 => ColumnType::Float,
             DataType::Int64 => ColumnType::Int,
             DataType::Boolean => ColumnType::Bool,
+            DataType::Timestamp(..) => ColumnType::Time,
             _ => ColumnType::Text,
         };
         (field.name().clone(), column_type)
@@ -61,6 +64,21 @@ fn profile(rows: &RecordBatch, label: Option<&str>) -> Profile {
 
 fn column(array: ArrayRef) -> ColumnProfile {
     profile(&batch(vec![("x", array)]), None).columns.remove(0)
+}
+
+/// Times of one day, which share a bin of the first scan.
+#[test]
+fn times_are_seconds_with_values_that_say_so() {
+    let seconds: Vec<i64> = (0..1000).map(|i| 1_714_521_600 + 86 * i).collect();
+    let times = column(Arc::new(TimestampSecondArray::from(seconds.clone())));
+    let ints = column(Arc::new(Int64Array::from(seconds)));
+    assert_eq!((times.column_type, &times.numbers), (ColumnType::Time, &ints.numbers));
+    assert!(times.numbers.as_ref().unwrap().exact);
+    let [times, ints] = [&times, &ints].map(|column| column.values.as_ref().unwrap());
+    assert_eq!((times.unique, ints.unique), (1000, 1000));
+    assert!(
+        ints.top.iter().zip(&times.top).all(|(int, time)| crate::time::parse(&time.value) == int.value.parse().ok())
+    );
 }
 
 /// `numpy` 2.4.6: `x = numpy.array([3, 0, -1.5, 7, 0, 2.5, 100])`; `x.mean()`, `x.std()`, `scipy.stats.skew(x)` of SciPy 1.17.1,

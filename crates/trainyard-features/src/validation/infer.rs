@@ -82,7 +82,13 @@ fn known_values(column: &ColumnProfile, role: Role) -> Option<Vec<String>> {
 fn seen(column: &ColumnProfile) -> String {
     let missing = if column.missing == 0 { "none missing".to_owned() } else { format!("{} missing", column.missing) };
     let numbers = column.numbers.as_ref().filter(|numbers| numbers.count > 0);
-    let numbers = numbers.map(|numbers| format!(", {} to {}, mean {:.4e}", numbers.min, numbers.max, numbers.mean));
+    let numbers = numbers.map(|numbers| match column.time(numbers.mean) {
+        None => format!(", {} to {}, mean {:.4e}", numbers.min, numbers.max, numbers.mean),
+        Some(mean) => {
+            let [min, max] = [numbers.min, numbers.max].map(|value| column.time(value).unwrap_or_default());
+            format!(", {min} to {max}, mean {mean}")
+        }
+    });
     let about = |exact| if exact { "" } else { "about " };
     let values =
         column.values.as_ref().map(|values| format!(", {}{} different values", about(values.exact), values.unique));

@@ -164,8 +164,8 @@ impl ColumnRule {
             Self { range: Some(_), .. } if !is_number => {
                 wrong(format!("`range` is of numbers, but the column is `{}`; use `values`", self.column_type))
             }
-            Self { values: Some(_), column_type: ColumnType::Float, .. } => {
-                wrong("`values` is of text, bool and int, but the column is `float`; use `range`".to_owned())
+            Self { values: Some(_), column_type: column_type @ (ColumnType::Float | ColumnType::Time), .. } => {
+                wrong(format!("`values` is of text, bool and int, but the column is `{column_type}`; use `range`"))
             }
             _ => Ok(()),
         }

@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{Float64Type, Int64Type};
+use arrow::datatypes::{Float64Type, Int64Type, TimestampSecondType};
 use serde_json::{Map, Value};
-use trainyard_features::{Batch, ServedRow};
+use trainyard_features::{Batch, ServedRow, time};
 
 use super::version::Version;
 use crate::error::{Error, Result};
@@ -253,6 +253,9 @@ fn value(array: &ArrayRef, row: usize) -> Value {
     if let Some(bools) = array.as_boolean_opt() {
         return Value::from(bools.value(row));
     }
+    if let Some(times) = array.as_primitive_opt::<TimestampSecondType>() {
+        return Value::from(time::text(times.value(row)));
+    }
     array.as_string_opt::<i32>().map_or(Value::Null, |texts| Value::from(texts.value(row)))
 }
 
@@ -260,9 +263,15 @@ fn value(array: &ArrayRef, row: usize) -> Value {
 mod tests {
     use super::*;
     use crate::predict::servable::Servable;
-    use arrow::array::{Float64Array, StringArray};
+    use arrow::array::{Float64Array, StringArray, TimestampSecondArray};
     use trainyard_features::{ColumnType, EncodedFeature, Features, FittedFeatures, Schema};
     use trainyard_model::{Decode, Output, OutputType};
+
+    #[test]
+    fn a_time_is_logged_as_text() {
+        let times: ArrayRef = Arc::new(TimestampSecondArray::from(vec![Some(1_714_571_100), None]));
+        assert_eq!((value(&times, 0), value(&times, 1)), (Value::from("2024-05-01 13:45:00"), Value::Null));
+    }
 
     struct Scaled {
         features: FittedFeatures,

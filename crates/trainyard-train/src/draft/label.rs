@@ -25,8 +25,10 @@ impl Target {
         check(column, survey)?;
         let task = match (column.distinct.count(), column.column_type()) {
             (2, _) | (_, ColumnType::Bool) => "binary",
-            (classes, ColumnType::Text) if classes <= MAX_CLASSES && column.distinct.is_exact() => "multiclass",
-            (_, ColumnType::Text) => return Err(too_many(column)),
+            (classes, ColumnType::Text | ColumnType::Time) if classes <= MAX_CLASSES && column.distinct.is_exact() => {
+                "multiclass"
+            }
+            (_, ColumnType::Text | ColumnType::Time) => return Err(too_many(column)),
             (classes, _) if classes <= FEW as u64 && column.is_whole() => "multiclass",
             _ => "regression",
         };

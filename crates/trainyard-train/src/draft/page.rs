@@ -1,5 +1,6 @@
 //! The text of the spec.
 
+use super::column::ColumnSurvey;
 use super::dialect::Dialect;
 use super::feature::Drafted;
 use super::label::Target;
@@ -7,6 +8,7 @@ use super::survey::Survey;
 use super::text::{count, key, list, quoted, shown};
 use std::path::Path;
 use trainyard_data::{Format, OnError, PathSpec, SourceConfig};
+use trainyard_features::ColumnType;
 
 /// All that a spec is written from.
 pub(super) struct Page<'a> {
@@ -82,8 +84,13 @@ fn files(config: &SourceConfig, found: &[String]) -> Vec<String> {
 
 fn types(page: &Page<'_>) -> String {
     let columns = page.survey.columns.iter();
+    // A time is no label.
+    let declared = |column: &ColumnSurvey| match column.column_type() {
+        ColumnType::Time if column.name == page.target.name => ColumnType::Text,
+        column_type => column_type,
+    };
     let types: Vec<String> =
-        columns.map(|column| format!("{} = \"{}\"", key(&column.name), column.column_type())).collect();
+        columns.map(|column| format!("{} = \"{}\"", key(&column.name), declared(column))).collect();
     format!("# As found in all rows.\n[data.types]\n{}", types.join("\n"))
 }
 

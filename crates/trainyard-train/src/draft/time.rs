@@ -1,7 +1,6 @@
 //! Whether texts are times.
 
-use chrono::{DateTime, Datelike, Timelike};
-use trainyard_features::time;
+use trainyard_features::time::{self, DAY};
 
 /// What texts of a column say as times.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,10 +16,10 @@ pub(super) struct Times {
 impl Times {
     /// Takes a text into account if it is a time.
     pub(super) fn add(&mut self, text: &str) {
-        let Some(time) = time::parse(text).and_then(|seconds| DateTime::from_timestamp(seconds, 0)) else { return };
+        let Some(seconds) = time::parse(text) else { return };
         self.count += 1;
-        self.has_clock |= time.num_seconds_from_midnight() > 0;
-        self.months |= 1 << time.month();
+        self.has_clock |= seconds.rem_euclid(DAY) > 0;
+        self.months |= 1 << time::date(seconds.div_euclid(DAY)).month;
     }
 
     /// Whether the times are of several months.

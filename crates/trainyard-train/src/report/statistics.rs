@@ -4,7 +4,7 @@ use super::chart::{deciles, top_values};
 use super::html::{Element, shorten};
 use super::number::{NONE, count, optional, percent};
 use super::table::{cell, head, row_name, scrolling};
-use trainyard_features::ColumnStatistics;
+use trainyard_features::{ColumnStatistics, ColumnType, time};
 
 /// Columns that are listed.
 const COLUMNS_MAX: usize = 200;
@@ -33,11 +33,11 @@ fn row(column: &ColumnStatistics, is_label: bool) -> Element {
     let name = name.children(is_label.then(|| badge("badge label-badge", "label")));
     let numbers = [
         missing(column),
-        optional(column.mean),
+        place(column, column.mean),
         optional(column.std),
-        optional(column.min),
+        place(column, column.min),
         median(column),
-        optional(column.max),
+        place(column, column.max),
         distinct(column),
     ];
     Element::new("tr").child(name).child(picture(column)).children(numbers.iter().map(|text| cell(text)))
@@ -62,7 +62,15 @@ fn missing(column: &ColumnStatistics) -> String {
 fn median(column: &ColumnStatistics) -> String {
     let median = column.quantiles.get(column.quantiles.len() / 2).map(|median| f64::from(*median));
     let sign = if median.is_some() && !column.quantiles_exact { "≈\u{a0}" } else { "" };
-    format!("{sign}{}", optional(median))
+    format!("{sign}{}", place(column, median))
+}
+
+/// A number of a column, or the time that it stands for.
+fn place(column: &ColumnStatistics, value: Option<f64>) -> String {
+    match value {
+        Some(seconds) if column.column_type == ColumnType::Time => time::text(seconds.round() as i64),
+        value => optional(value),
+    }
 }
 
 fn distinct(column: &ColumnStatistics) -> String {

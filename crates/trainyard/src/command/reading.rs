@@ -27,7 +27,7 @@ pub struct Reading {
     /// Texts that stand for a missing value, besides the empty one.
     #[arg(long, value_delimiter = ',', value_name = "TEXT,…")]
     missing: Vec<String>,
-    /// Types of columns: float, int, text or bool [default: as found].
+    /// Types of columns: float, int, text, bool or time [default: as found].
     #[arg(long, value_delimiter = ',', value_name = "COLUMN=TYPE,…")]
     types: Vec<String>,
     /// Leave out rows that cannot be read, and count them.

@@ -87,7 +87,7 @@ fn digit_by_digit(magnitude: &[u8]) -> Option<(u64, usize)> {
 /// *Number Parsing at a Gigabyte per Second*, 2021).
 fn fixed(magnitude: &[u8]) -> Option<(u64, usize)> {
     const EACH: u64 = u64::MAX / 255;
-    const POWERS: [u64; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+    const SCALES: [u64; 9] = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
     let (mut whole, mut point) = (0, 0);
     while let Some(digit) = magnitude.get(point).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit <= 9) {
         (whole, point) = (10 * whole + u64::from(digit), point + 1);
@@ -107,7 +107,7 @@ fn fixed(magnitude: &[u8]) -> Option<(u64, usize)> {
     let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
     let eight = (fours * 10_000 + (fours >> 32)) & 0xffff_ffff;
-    Some((whole * POWERS[fraction] + eight, fraction))
+    Some((whole * SCALES[fraction] + eight, fraction))
 }
 
 /// A whole number of 64 bits.

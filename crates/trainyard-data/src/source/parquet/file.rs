@@ -10,7 +10,7 @@ use datafusion::parquet::arrow::ProjectionMask;
 use datafusion::parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
-use datafusion::parquet::basic::Encoding;
+use datafusion::parquet::basic::{ConvertedType, Encoding};
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 
@@ -21,8 +21,8 @@ use crate::source::files::Files;
 use crate::source::location::{Location, Object, Stores};
 use crate::source::plan::{BATCH_ROWS, Plan, coded_type};
 
-/// Rows of a batch with texts by their places in a dictionary: many, as each batch is one look through the whole dictionary.
-const CODED_ROWS: usize = 4 * BATCH_ROWS;
+/// Bytes of a batch with coded texts, as they stand in the file.
+const CODED_BYTES: u64 = 16 << 20;
 
 /// The columns of a file that are of use, after a check that it has those of `needed`.
 pub(in crate::source) fn columns(files: &Files, location: &Location, needed: &[&str]) -> Result<Vec<RawColumn>> {
@@ -91,7 +91,7 @@ impl ParquetFile {
         let chunks = self.place.chunks(self.ranges(group, &mask).map_err(&failed)?)?;
         let coded = (roots.iter().enumerate()).filter(|(i, root)| plan.is_coded(*i) && self.is_coded(group, **root));
         let coded: Vec<usize> = coded.map(|(_, root)| *root).collect();
-        let rows = if coded.is_empty() { BATCH_ROWS } else { CODED_ROWS };
+        let rows = plan.coded.filter(|_| !coded.is_empty()).map_or(BATCH_ROWS, |most| self.coded_rows(group, most));
         let metadata = self.coded(&coded).map_err(&failed)?;
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata);
         let builder = builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(rows);
@@ -103,16 +103,27 @@ impl ParquetFile {
         Ok(Group { location: self.location.clone(), group, order, reader })
     }
 
-    /// Whether a column holds texts, of which a row group has nothing but places in a dictionary.
+    /// Rows of a batch with coded texts: at most so many, and fewer when the rows of the group are long.
+    fn coded_rows(&self, group: usize, most: usize) -> usize {
+        let group = self.metadata.metadata().row_group(group);
+        let row_bytes = u64::try_from(group.total_byte_size() / group.num_rows().max(1)).unwrap_or(0);
+        most.min((CODED_BYTES / row_bytes.max(1)) as usize).max(BATCH_ROWS)
+    }
+
+    /// Whether a column holds texts, of which a row group has nothing but places in a dictionary, and enough rows for that to serve.
     fn is_coded(&self, group: usize, root: usize) -> bool {
         let (parquet, metadata) = (self.metadata.parquet_schema(), self.metadata.metadata().row_group(group));
         let is_coded = |leaf: usize| {
             let encodings = metadata.column(leaf).page_encoding_stats_mask();
             let dictionaries = [Encoding::RLE_DICTIONARY, Encoding::PLAIN_DICTIONARY];
-            encodings.is_some_and(|encodings| dictionaries.into_iter().any(|encoding| encodings.is_only(encoding)))
+            // Texts that the file does not call so, the reader would take for other bytes.
+            parquet.column(leaf).converted_type() == ConvertedType::UTF8
+                && encodings
+                    .is_some_and(|encodings| dictionaries.into_iter().any(|encoding| encodings.is_only(encoding)))
         };
         let mut leaves = (0..parquet.num_columns()).filter(|&leaf| parquet.get_column_root_idx(leaf) == root);
-        self.metadata.schema().field(root).data_type().is_string() && leaves.all(is_coded)
+        let is_large = metadata.num_rows() >= BATCH_ROWS as i64;
+        is_large && self.metadata.schema().field(root).data_type().is_string() && leaves.all(is_coded)
     }
 
     /// What a reader needs to know to give the texts of some columns by their places in the dictionary.

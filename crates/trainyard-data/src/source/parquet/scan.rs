@@ -49,8 +49,11 @@ mod tests {
     use arrow::datatypes::{Float32Type, Int32Type};
     use bytes::Bytes;
     use datafusion::parquet::arrow::ArrowWriter;
+    use datafusion::parquet::data_type::{ByteArray, ByteArrayType};
     use datafusion::parquet::file::properties::WriterProperties;
     use datafusion::parquet::file::reader::{FileReader, SerializedFileReader};
+    use datafusion::parquet::file::writer::SerializedFileWriter;
+    use datafusion::parquet::schema::parser::parse_message_type;
 
     use std::path::Path;
 
@@ -224,17 +227,17 @@ mod tests {
         assert!(error.contains("b.parquet` has no column `x`, which `") && error.contains("a.parquet` has"), "{error}");
     }
 
-    /// Rows in groups of 1000: the first of few texts, the second of so many that they outgrow their dictionary, the third of few again.
+    /// Rows in groups of 10,000: the first of few texts, the second of so many that they outgrow their dictionary, the third of few again.
     fn write_coded(path: &Path) {
         let text = |row: i64| match row {
             row if row % 11 == 0 => None,
-            row if row / 1000 == 1 => Some(format!("text {row}")),
+            row if row / 10_000 == 1 => Some(format!("text {row}")),
             row => Some(["?", "", "Bern", "Basel"][row as usize % 4].to_owned()),
         };
-        let texts: ArrayRef = Arc::new((0..3000).map(text).collect::<StringArray>());
-        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..3000));
+        let texts: ArrayRef = Arc::new((0..30_000).map(text).collect::<StringArray>());
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..30_000));
         let batch = RecordBatch::try_from_iter([("n", numbers), ("t", texts)]).unwrap();
-        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(1000));
+        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(10_000));
         let properties = properties.set_dictionary_page_size_limit(1 << 10).set_write_batch_size(64).build();
         let file = std::fs::File::create(path).unwrap();
         let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
@@ -261,11 +264,32 @@ mod tests {
             Source::open_all(&SourceConfig { path: path.as_path().into(), ..SourceConfig::default() }).unwrap();
         // A row that is held out is so by its place, so the rows must come in their order.
         for source in [source.clone(), source.hold_out(7).0, source.hold_out(7).1] {
-            let (rows, coded) = coded_rows(&source.coded());
-            assert_eq!((rows, coded), (coded_rows(&source).0, 2));
+            let (rows, coded) = coded_rows(&source.coded(500));
+            assert_eq!((rows, coded), (coded_rows(&source).0, 4));
         }
-        let few = source.select(&["t"]).unwrap().coded();
-        assert_eq!(few.scan().unwrap().map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 3000);
+        let few = source.select(&["t"]).unwrap().coded(500);
+        assert_eq!(few.scan().unwrap().map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 30_000);
+    }
+
+    /// Texts that a file calls JSON are in a dictionary of other bytes to the reader.
+    #[test]
+    fn texts_of_another_name_come_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.parquet");
+        let schema = parse_message_type("message m { required binary t (JSON); }").unwrap();
+        let file = std::fs::File::create(&path).unwrap();
+        let mut writer = SerializedFileWriter::new(file, Arc::new(schema), Arc::default()).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        let texts = vec![ByteArray::from("{}"); 2 * BATCH_ROWS];
+        column.typed::<ByteArrayType>().write_batch(&texts, None, None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+        writer.close().unwrap();
+        let source =
+            Source::open_all(&SourceConfig { path: path.as_path().into(), ..SourceConfig::default() }).unwrap();
+        let read = rows(&source.coded(usize::MAX)).unwrap();
+        assert_eq!((read.len(), read[0].as_str()), (2 * BATCH_ROWS, "{}"));
     }
 
     #[test]
@@ -274,12 +298,12 @@ mod tests {
         let path = folder.path().join("t.parquet");
         write_coded(&path);
         let plain = Source::open_all(&config(&path)).unwrap();
-        assert_eq!(coded_rows(&plain.coded()), (coded_rows(&plain).0, 0));
+        assert_eq!(coded_rows(&plain.coded(500)), (coded_rows(&plain).0, 0));
         let source =
             Source::open_all(&SourceConfig { path: path.as_path().into(), ..SourceConfig::default() }).unwrap();
         let split = SplitConfig { by: vec!["t".to_owned()], eval: 0.3, test: 0.3, salt: 0 };
         for part in source.split(&split).unwrap() {
-            assert_eq!(coded_rows(&part.coded()), (coded_rows(&part).0, 0));
+            assert_eq!(coded_rows(&part.coded(500)), (coded_rows(&part).0, 0));
         }
     }
 

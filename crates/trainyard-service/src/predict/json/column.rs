@@ -214,7 +214,7 @@ fn push_time(builder: &mut TimestampSecondBuilder, json: &mut Jiter<'_>, peek: P
             let text = json.known_str()?;
             let time = time::parse(text);
             builder.append_option(time);
-            return Ok(time.is_some() || text.is_empty());
+            return Ok(time.is_some() || text.trim_ascii().is_empty());
         }
         _ => return Ok(false),
     }
