@@ -108,7 +108,7 @@ pub struct Date {
     pub day: i64,
 }
 
-/// The date of a day since 1970-01-01; the inverse of [`days_since_1970`].
+/// The date of a day since 1970-01-01.
 pub fn date(days: i64) -> Date {
     let era = (days + 719_468).div_euclid(146_097);
     let day_of_era = (days + 719_468).rem_euclid(146_097);
