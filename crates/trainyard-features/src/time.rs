@@ -110,8 +110,8 @@ pub struct Date {
 
 /// The date of a day since 1970-01-01.
 pub fn date(days: i64) -> Date {
-    let era = (days + 719_468).div_euclid(146_097);
-    let day_of_era = (days + 719_468).rem_euclid(146_097);
+    let since_era = days.saturating_add(719_468);
+    let (era, day_of_era) = (since_era.div_euclid(146_097), since_era.rem_euclid(146_097));
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let march_month = (5 * day_of_year + 2) / 153;

@@ -2,7 +2,7 @@
 
 use super::{Args, Checked, Constants, Input, Kernel, Kind, Operation, any_of, check_buckets};
 use crate::column::{Column, single_ids, token_ids};
-use crate::hash::{CROSS_KEY, farm_fingerprint64, fingerprint_cat64};
+use crate::hash::{Buckets, CROSS_KEY, farm_fingerprint64, fingerprint_cat64};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use trainyard_graph::Ragged;
@@ -62,6 +62,7 @@ fn words(column: &Column) -> Checked<Cow<'_, Ragged>> {
 }
 
 fn cross(inputs: &[Cow<'_, Ragged>], rows: usize, key: u64, buckets: u64) -> Ragged {
+    let buckets = Buckets::new(buckets);
     let mut crossed = Ragged { offsets: vec![0], ids: Vec::with_capacity(rows), weights: None };
     let (mut hashes, mut longer) = (Vec::new(), Vec::new());
     for row in 0..rows {
@@ -73,7 +74,7 @@ fn cross(inputs: &[Cow<'_, Ragged>], rows: usize, key: u64, buckets: u64) -> Rag
             longer.extend(hashes.iter().flat_map(|&hash| ids.iter().map(move |&id| fingerprint_cat64(hash, id))));
             std::mem::swap(&mut hashes, &mut longer);
         }
-        crossed.ids.extend(hashes.iter().map(|hash| hash % buckets));
+        crossed.ids.extend(hashes.iter().map(|&hash| buckets.of(hash)));
         crossed.offsets.push(crossed.ids.len() as u32);
     }
     crossed

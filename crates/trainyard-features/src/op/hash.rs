@@ -2,7 +2,7 @@
 
 use super::{Args, Checked, Constants, Input, Kernel, Kind, Operation, any_of, check_buckets, one};
 use crate::column::{Column, single_ids, token_ids};
-use crate::hash::{farm_fingerprint64, farm_number};
+use crate::hash::{Buckets, farm_fingerprint64, farm_number};
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher24;
 use std::hash::Hasher;
@@ -31,16 +31,16 @@ impl Operation for Hash {
     }
 
     fn build(&self, _: &Constants, _: &[Input]) -> Checked<Kernel> {
-        let Self { buckets, salt } = *self;
+        let (buckets, salt) = (Buckets::new(self.buckets), self.salt);
         let text_id = move |text: &str| match salt {
-            None => farm_fingerprint64(text.as_bytes()) % buckets,
-            Some(salt) => sip_hash(salt, text.as_bytes()) % buckets,
+            None => buckets.of(farm_fingerprint64(text.as_bytes())),
+            Some(salt) => buckets.of(sip_hash(salt, text.as_bytes())),
         };
         let number_id = move |number: i64| match salt {
-            None => farm_number(number) % buckets,
-            Some(salt) => sip_hash(salt, number.to_string().as_bytes()) % buckets,
+            None => buckets.of(farm_number(number)),
+            Some(salt) => buckets.of(sip_hash(salt, number.to_string().as_bytes())),
         };
-        Ok(Kernel::new(buckets, move |args: Args<'_>| match args.column(0)? {
+        Ok(Kernel::new(self.buckets, move |args: Args<'_>| match args.column(0)? {
             Column::Text(texts) => Ok(Column::Ids(single_ids(args.rows, texts.iter().map(|text| text.map(text_id))))),
             Column::Tokens(tokens) => Ok(Column::Ids(token_ids(tokens, |token| Some(text_id(token)), None))),
             Column::Int(array) => {
