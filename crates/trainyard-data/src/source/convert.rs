@@ -229,6 +229,13 @@ mod tests {
         check(Date32Array::from(vec![0]), ColumnType::Text, &[Some("1970-01-01")], &[]);
     }
 
+    /// Only times of our own files are times without being declared.
+    #[test]
+    fn timestamps_of_other_files_are_text() {
+        assert_eq!(column_type(&ColumnType::Time.arrow()), Ok(Some(ColumnType::Text)));
+        assert_eq!(column_type(&DataType::Timestamp(TimeUnit::Millisecond, None)), Ok(Some(ColumnType::Text)));
+    }
+
     #[test]
     fn dates_texts_and_times_become_times() {
         let day = [Some("2024-05-01T00:00:00"), None];

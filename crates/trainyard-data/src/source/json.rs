@@ -144,7 +144,7 @@ fn array(json: &mut Jiter, list: &mut Texts) -> Result<bool, JiterError> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use trainyard_features::ColumnType::{self, Bool, Float, Int, Text};
+    use trainyard_features::ColumnType::{self, Bool, Float, Int, Text, Time};
 
     use crate::source::{OnError, Source, SourceConfig};
     use crate::testing::rows;
@@ -181,6 +181,16 @@ mod tests {
         );
         check("{\"a\":1}\n{\"a\":\"x\"}\n{\"a\":0.10}", &[Text], &["1", "x", "0.10"]);
         check("{\"a\":1}\n{\"a\":12345678901234567890}", &[Text], &["1", "12345678901234567890"]);
+    }
+
+    #[test]
+    fn times_are_texts_that_say_one() {
+        let times = [("a", Some(Time))];
+        let (_folder, config) = file("{\"a\":\"2024-05-01 13:45\"}\n{\"a\":null}\n{}\n");
+        let source = Source::open(&config, &times).unwrap();
+        assert_eq!(rows(&source).unwrap(), ["2024-05-01T13:45:00", "", ""]);
+        check_error("{\"a\":null}\n{\"a\":\"2024-05-32\"}\n", &times, "line 2 of `");
+        check_error("{\"a\":1714571100}\n", &times, "column `a`: `1714571100` is not a time such as");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use trainyard_features::ColumnType::{Bool, Float, Int, Text};
+use trainyard_features::ColumnType::{Bool, Float, Int, Text, Time};
 
 use super::*;
 use crate::testing::rows;
@@ -67,6 +67,23 @@ fn check_error(sql: &str, expected: &[&str]) {
     }
     let left: Vec<_> = std::fs::read_dir(files.folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert_eq!(left.len(), 2, "{left:?} were left behind");
+}
+
+#[test]
+fn times_are_timestamps_to_the_query_and_stay_times() {
+    let files = Files::new("zone,at\na,2024-05-01 23:30\nb,\nc,2024-04-30T08:00Z\n");
+    let rows_config = SourceConfig { types: [("at".to_owned(), Time)].into(), ..files.config("rows.csv") };
+    let sql = "SELECT zone, at, at + INTERVAL '1 hour' AS later, date_part('day', at) AS day FROM rows \
+               WHERE at > '2024-04-30' OR at IS NULL";
+    // Made, and read where it is.
+    for _ in 0..2 {
+        let made = files.make_of(&files.view(sql), &rows_config).unwrap();
+        let types: Vec<_> = made.source.schema().fields.iter().map(|field| field.column_type).collect();
+        assert_eq!(types, [Text, Time, Time, Int]);
+        let expected =
+            ["a|2024-05-01T23:30:00|2024-05-02T00:30:00|1", "b|||", "c|2024-04-30T08:00:00|2024-04-30T09:00:00|30"];
+        assert_eq!(rows(&made.source).unwrap(), expected);
+    }
 }
 
 #[test]

@@ -135,6 +135,10 @@ fn times_have_parts() {
     );
     let spec = check(&column("at", |i| format!("2024-05-{:02}", 1 + i % 28)), "y", &["at_day_of_week"]);
     assert_eq!(spec.features.len(), 1);
+    assert_eq!(spec.data.files.types["at"], trainyard_features::ColumnType::Time);
+    // 31 February is none.
+    let spec = check(&column("at", |i| format!("2024-0{}-3{}", 1 + i % 2, i % 2)), "y", &["at = "]);
+    assert_eq!(spec.data.files.types["at"], trainyard_features::ColumnType::Text);
     check(
         &column("start_time", |i| (1_700_000_000 + 7 * i).to_string()),
         "y",
