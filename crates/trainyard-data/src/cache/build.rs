@@ -10,7 +10,7 @@ use super::layout::Layout;
 use super::writer::Writer;
 use crate::loan::{Loan, Purse};
 use crate::ordered::map_in_order;
-use crate::{Engine, Resources, Result, Source};
+use crate::{Engine, Resources, Result, Scan, Source};
 
 /// What it takes to write a cache.
 pub(super) struct Build<'a> {
@@ -23,32 +23,42 @@ pub(super) struct Build<'a> {
     pub progress: &'a dyn Fn(u64),
 }
 
+/// The raw rows, of which the first batch tells the layout.
+struct Rows {
+    first: Option<RecordBatch>,
+    scan: Scan,
+}
+
 /// What is made of a batch of raw rows: encoded ones, or the layout that these would take.
 type Encoded = Result<RecordBatch, Layout>;
 
 impl Build<'_> {
     /// Writes all rows.
     pub(super) fn run(&self) -> Result<()> {
-        let mut scan = self.source.scan()?;
-        let Some(first) = scan.next().transpose()? else {
-            return Err(self.source.no_rows(scan.skipped()));
+        let mut rows = self.rows()?;
+        let Some(first) = &rows.first else {
+            return Err(self.source.no_rows(rows.scan.skipped()));
         };
-        drop(scan);
         let (split, features) = self.features;
-        let mut layout = Layout::new(features.encoding(), &split.transform(features, &first)?);
+        let mut layout = Layout::new(features.encoding(), &split.transform(features, first)?);
         // The first rows tell the layout nearly always. Where a later row has more ids than it holds, all is done again.
-        while let Some(wider) = self.write(&layout)? {
-            layout = wider;
+        while let Some(wider) = self.write(&layout, rows)? {
+            (layout, rows) = (wider, self.rows()?);
         }
         Ok(())
     }
 
+    fn rows(&self) -> Result<Rows> {
+        let mut scan = self.source.scan()?;
+        Ok(Rows { first: scan.next().transpose()?, scan })
+    }
+
     /// Writes all rows, or gives the layout that it takes.
-    fn write(&self, layout: &Layout) -> Result<Option<Layout>> {
+    fn write(&self, layout: &Layout, raw: Rows) -> Result<Option<Layout>> {
         let fingerprints = (self.fingerprint.clone(), self.source.fingerprint()?);
         let mut writer = Writer::create(self.path, layout.clone(), fingerprints)?;
         let (mut rows, mut wider) = (0, None);
-        let skipped = self.encode(layout, &mut |encoded| {
+        let skipped = self.encode(layout, raw, &mut |encoded| {
             match encoded {
                 Err(layout) => wider = Some(layout),
                 Ok(batch) => {
@@ -66,13 +76,14 @@ impl Build<'_> {
     }
 
     /// Hands the rows to `sink` in their order, until it wants no more; how many were skipped.
-    fn encode(&self, layout: &Layout, sink: &mut dyn FnMut(Encoded) -> Result<bool>) -> Result<u64> {
+    fn encode(&self, layout: &Layout, rows: Rows, sink: &mut dyn FnMut(Encoded) -> Result<bool>) -> Result<u64> {
         let (split, features) = self.features;
         match &self.engine {
             Engine::Local(Resources { threads, memory }) => {
                 let purse = Purse::new(memory.flight_bytes());
-                let mut scan = self.source.scan()?;
-                let lent = scan.by_ref().map(|raw| raw.map(|raw| lend(&purse, raw)));
+                let Rows { first, mut scan } = rows;
+                let raw = first.map(Ok).into_iter().chain(scan.by_ref());
+                let lent = raw.map(|raw| raw.map(|raw| lend(&purse, raw)));
                 let encode = |(raw, loan)| {
                     let encoded = layout.encode_or_widen(split.transform(features, &raw)?)?;
                     drop(raw);
@@ -82,7 +93,10 @@ impl Build<'_> {
                 Ok(scan.skipped())
             }
             #[cfg(feature = "cluster")]
-            Engine::Cluster(cluster) => cluster.encode(self.source, (split, features), layout, sink),
+            Engine::Cluster(cluster) => {
+                drop(rows);
+                cluster.encode(self.source, (split, features), layout, sink)
+            }
         }
     }
 }

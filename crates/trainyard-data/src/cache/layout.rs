@@ -66,7 +66,7 @@ impl Layout {
         let mut wider = self.clone();
         for (layout, ids) in wider.ids.iter_mut().zip(&batch.ids) {
             layout.weighted |= ids.weights.is_some();
-            layout.many |= layout.weighted || ids.offsets.windows(2).any(|ends| ends[1] - ends[0] > 1);
+            layout.many |= layout.weighted || most_of_a_row(ids) > 1;
         }
         wider.weights |= !batch.weights.is_empty();
         (wider != *self).then_some(wider)
@@ -153,7 +153,7 @@ impl Layout {
 
 impl IdsLayout {
     fn encode(&self, ids: Ragged, columns: &mut Vec<ArrayRef>) -> Result<()> {
-        let nulls = if self.many { None } else { absent(&ids) };
+        let nulls = if self.many { None } else { present(&ids) };
         // In a column without offsets a row without an id has a place, too.
         let values = if nulls.is_some() { spread(&ids) } else { ids.ids };
         let values = if self.wide { wide(values, nulls) } else { narrow(values, nulls)? };
@@ -172,15 +172,19 @@ impl IdsLayout {
     }
 }
 
+/// Ids of the row that has most of them.
+fn most_of_a_row(ids: &Ragged) -> u32 {
+    ids.offsets.windows(2).map(|ends| ends[1] - ends[0]).fold(0, u32::max)
+}
+
 /// The items of a list. They have a name by convention only.
 fn item(data_type: DataType) -> Arc<Field> {
     Arc::new(Field::new("item", data_type, false))
 }
 
-/// Which rows have an id, if not all do.
-fn absent(ids: &Ragged) -> Option<NullBuffer> {
-    let present = || ids.offsets.windows(2).map(|ends| ends[1] > ends[0]);
-    (!present().all(|present| present)).then(|| present().collect())
+/// Which rows have an id, if not all do; of ids with at most one per row.
+fn present(ids: &Ragged) -> Option<NullBuffer> {
+    (ids.ids.len() < ids.rows()).then(|| ids.offsets.windows(2).map(|ends| ends[1] > ends[0]).collect())
 }
 
 /// One id per row, 0 where there is none.
@@ -193,8 +197,11 @@ fn wide(ids: Vec<u64>, nulls: Option<NullBuffer>) -> ArrayRef {
 }
 
 fn narrow(ids: Vec<u64>, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
-    let narrow = ids.iter().map(|&id| u32::try_from(id)).collect::<Result<Vec<_>, _>>();
-    let ids = narrow.map_err(|_| internal("an id is beyond the buckets of its feature"))?;
+    // All are looked at first, so that neither loop has a way out and both work on many ids at a time.
+    if ids.iter().fold(0, |bits, id| bits | id) > u64::from(u32::MAX) {
+        return Err(internal("an id is beyond the buckets of its feature"));
+    }
+    let ids: Vec<u32> = ids.iter().map(|&id| id as u32).collect();
     Ok(Arc::new(UInt32Array::new(ids.into(), nulls)))
 }
 

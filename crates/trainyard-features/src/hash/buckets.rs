@@ -22,7 +22,8 @@ impl Buckets {
     pub fn of(self, hash: u64) -> u64 {
         let quotient = ((u128::from(hash) * u128::from(self.inverse)) >> u64::BITS) as u64;
         let rest = hash - quotient * self.count;
-        if rest >= self.count { rest - self.count } else { rest }
+        // Wraps to a large number where the rest is one already. A branch would be foreseen wrongly for every fourth hash.
+        rest.min(rest.wrapping_sub(self.count))
     }
 }
 
