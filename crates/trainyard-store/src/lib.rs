@@ -13,7 +13,7 @@
 //! - [`Keys`], [`Params`], [`Gradients`]: what goes in and out.
 //! - [`MemoryStore`]: dense parameters and embedding tables in this process. Only rows that were trained take memory.
 //! - [`Snapshot`]: a copy of everything; [`checkpoint`] puts it on disk and finds it again.
-//! - [`Index`]: finds rows by ids, and numbers the ids of a batch.
+//! - [`Index`]: numbers the ids of a batch, and finds the rows of large ids.
 //! - [`mod@file`]: writes that are wholly there or not at all, for other files of a run.
 //!
 //! Formulas are not here but in `trainyard_nn`: an optimizer is a function on slices, and the store decides whose.
@@ -56,6 +56,7 @@ pub mod file;
 mod index;
 mod memory;
 mod optimizers;
+mod places;
 mod slab;
 mod snapshot;
 mod spec;

@@ -2,8 +2,9 @@
 
 use crate::Result;
 use crate::block::Block;
-use crate::index::{ABSENT, Index};
+use crate::index::ABSENT;
 use crate::optimizers::check_slots;
+use crate::places::Places;
 use crate::slab::{LINE, Slab};
 use crate::snapshot::TableState;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +19,7 @@ pub(crate) struct Table {
     /// The random stream of initial values.
     stream: u64,
     optimizer: Arc<dyn Optimizer>,
-    index: Index,
+    places: Places,
     rows: Slab,
     /// What the last pull found: the push of the same ids need not look again. A position once found stays true.
     found: Mutex<Found>,
@@ -46,7 +47,7 @@ impl Table {
         Self {
             dim,
             stream: spec.stream(seed),
-            index: Index::default(),
+            places: Places::default(),
             rows: Slab::new(dim * (1 + optimizer.slots())),
             found: Mutex::default(),
             block: Block::new(dim),
@@ -65,7 +66,7 @@ impl Table {
         check_slots(&state.name, state.weights.len(), state.slots.len(), &*optimizer)?;
         let mut table = Self::new(spec, seed, optimizer);
         let (dim, width) = (table.dim, table.dim * table.optimizer.slots());
-        table.index = Index::with_capacity(state.ids.len());
+        table.places = Places::with_room_for(&state.ids);
         for (i, &id) in state.ids.iter().enumerate() {
             let position = table.add(id);
             let (weights, slots) = table.rows.row_mut(position).split_at_mut(dim);
@@ -95,7 +96,7 @@ impl Table {
     }
 
     fn read(&self, ids: &[u64], found: &mut Found, out: &mut [f32]) {
-        found.find(ids, &self.index);
+        found.find(ids, &self.places);
         let positions = &found.positions;
         for (i, (out, &id)) in out.chunks_exact_mut(self.dim).zip(ids).enumerate() {
             if let Some(&later) = positions.get(i + AHEAD) {
@@ -113,7 +114,7 @@ impl Table {
         let rates = self.optimizer.rates(step);
         let mut found = std::mem::take(self.found.get_mut().unwrap_or_else(PoisonError::into_inner));
         if found.ids != ids {
-            found.find(ids, &self.index);
+            found.find(ids, &self.places);
         }
         let absent = found.positions.iter_mut().zip(ids).filter(|(position, _)| **position == ABSENT);
         absent.for_each(|(position, &id)| *position = self.make(id));
@@ -152,7 +153,7 @@ impl Table {
 
     /// A copy of all rows, by ascending id.
     pub(crate) fn state(&self) -> TableState {
-        let mut entries: Vec<(u64, usize)> = self.index.iter().collect();
+        let mut entries: Vec<(u64, usize)> = self.places.iter().collect();
         entries.sort_unstable();
         let mut weights = Vec::with_capacity(entries.len() * self.dim);
         let mut slots = Vec::with_capacity(entries.len() * self.dim * self.optimizer.slots());
@@ -167,7 +168,7 @@ impl Table {
 
     /// Makes the row of an id as it starts, unless the id came earlier in the same push.
     fn make(&mut self, id: u64) -> usize {
-        if let Some(position) = self.index.find(id) {
+        if let Some(position) = self.places.find(id) {
             return position;
         }
         let position = self.add(id);
@@ -182,7 +183,7 @@ impl Table {
     /// Makes a row of zeros for an id that has none.
     fn add(&mut self, id: u64) -> usize {
         let position = self.rows.add();
-        self.index.insert(id, position);
+        self.places.insert(id, position);
         position
     }
 }
@@ -202,10 +203,10 @@ fn distinct(positions: &[usize]) -> usize {
 }
 
 impl Found {
-    fn find(&mut self, ids: &[u64], index: &Index) {
+    fn find(&mut self, ids: &[u64], places: &Places) {
         self.ids.clear();
         self.ids.extend_from_slice(ids);
-        index.find_all(ids, &mut self.positions);
+        places.find_all(ids, &mut self.positions);
     }
 }
 
