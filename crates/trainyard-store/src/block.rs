@@ -7,39 +7,33 @@ use crate::slab::Slab;
 pub(crate) struct Block {
     dim: usize,
     floats: Vec<f32>,
+    /// Where the numbers of the first row are. Those of a row `i` are `i · dim` further.
+    offsets: Vec<usize>,
 }
 
 impl Block {
     /// For rows of `dim` weights.
     pub(crate) fn new(dim: usize) -> Self {
-        Self { dim, floats: Vec::new() }
+        Self { dim, floats: Vec::new(), offsets: Vec::new() }
     }
 
     /// Copies rows into the block.
     pub(crate) fn gather(&mut self, rows: &Slab, positions: &[usize]) {
-        self.floats.resize(positions.len() * rows.width(), 0.0);
-        self.for_each(
-            positions,
-            #[inline(always)]
-            |floats, position, places| {
-                for (x, place) in rows.row(position).iter().zip(places) {
-                    floats[place] = *x;
-                }
-            },
-        );
+        self.lay_out(positions.len(), rows.width());
+        for (i, &position) in positions.iter().enumerate() {
+            for (x, offset) in rows.row(position).iter().zip(&self.offsets) {
+                self.floats[i * self.dim + offset] = *x;
+            }
+        }
     }
 
     /// Copies the block back to the rows.
     pub(crate) fn scatter(&mut self, rows: &mut Slab, positions: &[usize]) {
-        self.for_each(
-            positions,
-            #[inline(always)]
-            |floats, position, places| {
-                for (x, place) in rows.row_mut(position).iter_mut().zip(places) {
-                    *x = floats[place];
-                }
-            },
-        );
+        for (i, &position) in positions.iter().enumerate() {
+            for (x, offset) in rows.row_mut(position).iter_mut().zip(&self.offsets) {
+                *x = self.floats[i * self.dim + offset];
+            }
+        }
     }
 
     /// The weights, `n` of them, and the slots.
@@ -47,37 +41,15 @@ impl Block {
         self.floats.split_at_mut(n)
     }
 
-    /// Calls `copy` for each row with the floats, the row's position, and the place of each of its numbers in the floats.
-    #[inline(always)]
-    fn for_each(&mut self, positions: &[usize], mut copy: impl FnMut(&mut [f32], usize, Places)) {
-        let part = positions.len() * self.dim;
-        for (i, &position) in positions.iter().enumerate() {
-            copy(&mut self.floats, position, Places { next: i * self.dim, column: 0, dim: self.dim, part });
+    /// Makes room for so many rows of so many numbers.
+    fn lay_out(&mut self, rows: usize, width: usize) {
+        if self.floats.len() == rows * width && !self.offsets.is_empty() {
+            return;
         }
-    }
-}
-
-/// The places of a row's numbers: `dim` neighbours in each part.
-struct Places {
-    next: usize,
-    column: usize,
-    dim: usize,
-    part: usize,
-}
-
-impl Iterator for Places {
-    type Item = usize;
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<usize> {
-        let place = self.next;
-        self.column += 1;
-        self.next += 1;
-        if self.column == self.dim {
-            self.next += self.part - self.dim;
-            self.column = 0;
-        }
-        Some(place)
+        let (dim, part) = (self.dim, rows * self.dim);
+        self.floats.resize(rows * width, 0.0);
+        self.offsets.clear();
+        self.offsets.extend((0..width / dim).flat_map(|column| (0..dim).map(move |i| column * part + i)));
     }
 }
 
