@@ -6,7 +6,7 @@ use crate::{Error, Result};
 use std::cell::RefCell;
 use trainyard_features::{Batch, Encoding};
 use trainyard_graph::op::InputKind;
-use trainyard_graph::{Bags, Feeds, Graph, Lanes, NodeId};
+use trainyard_graph::{Bags, Feeds, Graph, Lanes, NodeId, Ragged};
 use trainyard_nn::{ParamShape, ParamSpec};
 use trainyard_store::{Index, Keys};
 
@@ -17,6 +17,8 @@ pub struct Binding {
     slots: Vec<Slot>,
     groups: Vec<Group>,
     n_tables: usize,
+    /// Categorical features.
+    n_features: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -87,7 +89,22 @@ impl Binding {
             graph.inputs().iter().map(|&node| slot(graph, node, specs, encoding)).collect::<Result<Vec<_>>>()?;
         let n_tables = specs.iter().filter(|spec| is_table(spec)).count();
         let groups = groups(graph, &slots);
-        Ok(Self { slots, groups, n_tables })
+        Ok(Self { slots, groups, n_tables, n_features: encoding.categorical.len() })
+    }
+
+    /// Refuses a batch with other lists of ids than the graph reads. What else may be wrong with a batch, a run of the program finds.
+    ///
+    /// # Errors
+    ///
+    /// `Config`, which says what the batch has.
+    pub fn check(&self, batch: &Batch) -> Result<()> {
+        let rows = batch.ids.iter().map(Ragged::rows).find(|&rows| rows != batch.rows);
+        if batch.ids.len() == self.n_features && rows.is_none() {
+            return Ok(());
+        }
+        let (lists, rows) = (batch.ids.len(), rows.unwrap_or(batch.rows));
+        let problem = format!("a batch has {} rows with {lists} lists of ids of {rows} rows", batch.rows);
+        Err(Error::config(problem, format!("the model reads {} of {}", self.n_features, batch.rows)))
     }
 
     /// Collects the rows of tables that a batch names, each once, in the order in which they appear.
@@ -218,7 +235,6 @@ mod tests {
     use super::*;
     use crate::{Architecture, ModelConfig, Regression, WideDeep};
     use trainyard_features::{CategoricalFeature, NumericFeature};
-    use trainyard_graph::Ragged;
     use trainyard_nn::Loss;
 
     fn encoding() -> Encoding {

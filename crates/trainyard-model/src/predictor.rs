@@ -172,6 +172,7 @@ impl Predictor {
     ///
     /// When the batch is not of this model's features.
     pub fn predict_batch(&self, batch: &Batch) -> Result<Vec<f32>> {
+        self.binding.check(batch)?;
         let mut memory = self.memory();
         self.binding.keys(batch, &mut memory.keys, &self.lane);
         memory.rows.resize_with(self.tables.len(), Vec::new);

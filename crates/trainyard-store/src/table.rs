@@ -281,6 +281,44 @@ mod tests {
         );
     }
 
+    /// Pushes rows of every third id, and expects what the optimizer makes of each row by itself.
+    #[track_caller]
+    fn check_rows_alone(optimizer: &str, dim: usize) {
+        let spec = ParamSpec::new("t", ParamShape::Table { dim }, Initializer::Normal { std: 1.0 });
+        let config: OptimizerConfig = serde_json::from_str(optimizer).unwrap();
+        let mut table = Table::new(&spec, 7, Arc::from(config.build().unwrap()));
+        let (optimizer, ids) = (config.build().unwrap(), (0..100).map(|i| i * 3).collect::<Vec<u64>>());
+        let start = |&id: &u64| {
+            let mut weights = vec![0.0; dim];
+            spec.fill_row(spec.stream(7), id, &mut weights);
+            let slots =
+                (0..optimizer.slots()).flat_map(|slot| vec![optimizer.initial_slot(slot); dim]).collect::<Vec<_>>();
+            (weights, slots)
+        };
+        let mut rows: Vec<_> = ids.iter().map(start).collect();
+        for step in 1..4 {
+            let gradients: Vec<f32> =
+                (0..100 * dim).map(|i| ((i as u64 * 37 + step) % 101) as f32 / 50.0 - 1.0).collect();
+            table.pull(&ids, &mut vec![0.0; 100 * dim]);
+            table.push(step, &ids, &gradients);
+            for ((weights, slots), gradient) in rows.iter_mut().zip(gradients.chunks_exact(dim)) {
+                optimizer.update(step, weights, gradient, slots);
+            }
+        }
+        let (weights, slots): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
+        let state = table.state();
+        assert_eq!((state.ids, state.weights, state.slots), (ids, weights.concat(), slots.concat()), "{dim}");
+    }
+
+    #[test]
+    fn rows_of_any_length_are_updated_as_each_would_be_alone() {
+        for optimizer in ["sgd", "adagrad", "adam", "adam_w", "rms_prop", "ftrl", "lion"] {
+            for dim in [1, 3, 15, 16, 17, 64] {
+                check_rows_alone(&format!("{{\"{optimizer}\": {{}}}}"), dim);
+            }
+        }
+    }
+
     #[test]
     fn nothing_pushed_is_no_row() {
         check(&[&[]], &[], &[]);

@@ -46,6 +46,24 @@ fn the_examples_of_custom_models_have_fewer_than_80_lines() {
     }
 }
 
+/// What it gives, and its formula, what it makes of a missing value and how it is exported.
+#[test]
+fn the_spec_documents_each_operation_in_both_tables() {
+    let text = read(&root().join("docs/spec.md"));
+    for name in trainyard::features::FeatureOp::NAMES {
+        let rows: Vec<usize> =
+            text.lines().filter(|line| line.starts_with(&format!("| `{name}` |"))).map(cells).collect();
+        assert_eq!(rows, [3, 4], "columns of the rows of `{name}`");
+    }
+}
+
+/// Cells of a row of a table that are not empty but for the last, parameters, of which there may be none.
+fn cells(row: &str) -> usize {
+    let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+    assert!(cells[..cells.len() - 1].iter().all(|cell| !cell.is_empty()), "{row}");
+    cells.len()
+}
+
 #[test]
 fn links_between_files_lead_somewhere() {
     for page in ["data", "custom-models", "custom-models/graph", "custom-models/layers", "custom-models/estimator"] {

@@ -439,7 +439,7 @@ impl Counts {
     fn raise(&mut self, level: u32) {
         self.level = level;
         self.numbers.retain(|number| keeps(level, number_hash(number)));
-        self.texts.retain(|text| keeps(level, farm_fingerprint64(text.text().as_bytes())));
+        self.texts.retain(|text| keeps(level, text.with_bytes(farm_fingerprint64)));
         self.long.retain(|text, _| keeps(level, farm_fingerprint64(text.as_bytes())));
         self.long_bytes = self.long.keys().map(|text| LONG_BYTES + text.len()).sum();
     }

@@ -52,6 +52,12 @@ impl ShortText {
 
     /// The text.
     pub fn text(self) -> String {
+        // They are the bytes of a text, so nothing is lost.
+        self.with_bytes(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    /// What `f` makes of the bytes of the text.
+    pub fn with_bytes<R>(self, f: impl FnOnce(&[u8]) -> R) -> R {
         let [a, b, c] = self.0.map(u64::to_le_bytes);
         let len = usize::from(c[7]).min(Self::MAX);
         let mut bytes = [0; 24];
@@ -67,8 +73,7 @@ impl ShortText {
             }
             _ => [a, b, c].iter().zip(bytes.chunks_exact_mut(8)).for_each(|(word, part)| part.copy_from_slice(word)),
         }
-        // They are the bytes of a text, so nothing is lost.
-        String::from_utf8_lossy(&bytes[..len]).into_owned()
+        f(&bytes[..len])
     }
 }
 

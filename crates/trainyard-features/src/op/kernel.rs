@@ -2,6 +2,7 @@
 
 use super::Checked;
 use crate::column::Column;
+use crate::hash::Map;
 use crate::tokens::Tokens;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -56,6 +57,16 @@ impl Constants {
     /// The tokens.
     pub fn tokens(&self) -> Checked<&[String]> {
         self.tokens.as_deref().ok_or_else(|| "has no fitted tokens; fit the features again".to_string())
+    }
+
+    /// A list of numbers by ids, which are the tokens.
+    pub fn by_id(&self, name: &str) -> Checked<Map<u64, f32>> {
+        let (ids, numbers) = (self.tokens()?, self.list(name)?);
+        if ids.len() != numbers.len() {
+            return Err(format!("fitted `{name}` has {} numbers for {} ids", numbers.len(), ids.len()));
+        }
+        let id = |token: &String| token.parse::<u64>().map_err(|_| format!("fitted token `{token}` is not an id"));
+        ids.iter().zip(numbers).map(|(token, &number)| Ok((id(token)?, number))).collect()
     }
 }
 

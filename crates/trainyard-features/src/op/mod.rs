@@ -124,6 +124,8 @@ operations! {
     pca::Pca = "pca",
     /// A category as the mean of its label.
     target_encode::TargetEncode = "target_encode",
+    /// A category as how frequent it is.
+    frequency_encode::FrequencyEncode = "frequency_encode",
     /// A number as the interval that holds it.
     bucketize::Bucketize = "bucketize",
     /// A text as the words that it is made of.

@@ -4,7 +4,6 @@ use super::bag_of_words::weigh;
 use super::{Args, Checked, Constants, Input, Kernel, Kind, Operation, any_of, one};
 use crate::column::Column;
 use crate::fit::{Findings, Needs};
-use crate::hash::Map;
 use serde::{Deserialize, Serialize};
 
 /// Each id of a row once, by rising id, with the weight `tf·idf`: `tf` is how often the row has the id, divided by the number
@@ -68,13 +67,7 @@ impl Operation for TfIdf {
     }
 
     fn build(&self, constants: &Constants, inputs: &[Input]) -> Checked<Kernel> {
-        let (ids, idf, unseen) = (constants.tokens()?, constants.list("idf")?, constants.number("idf_unseen")?);
-        if ids.len() != idf.len() {
-            return Err(format!("fitted `idf` has {} numbers for {} ids", idf.len(), ids.len()));
-        }
-        let number = |id: &String| id.parse::<u64>().map_err(|_| format!("fitted token `{id}` is not an id"));
-        let ids = ids.iter().map(number).collect::<Checked<Vec<_>>>()?;
-        let idf: Map<u64, f32> = ids.into_iter().zip(idf.iter().copied()).collect();
+        let (idf, unseen) = (constants.by_id("idf")?, constants.number("idf_unseen")?);
         let idf = move |id: u64| idf.get(&id).copied().unwrap_or(unseen);
         let weight = move |id: u64, count: usize, length: usize| (count as f64 / length as f64) as f32 * idf(id);
         Ok(Kernel::new(one(inputs)?.size, move |args: Args<'_>| Ok(Column::Ids(weigh(args.ids(0)?, &weight)))))

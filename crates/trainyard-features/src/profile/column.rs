@@ -8,8 +8,8 @@ use super::values::ValueState;
 use crate::column::Column;
 use crate::fit::{Moments, Refinement};
 use crate::schema::{ColumnType, Field};
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::Float64Type;
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array};
+use arrow::datatypes::{Float64Type, TimestampSecondType};
 use serde::{Deserialize, Serialize};
 
 /// Running statistics of one column.
@@ -46,7 +46,7 @@ impl ColumnState {
         let missing = missing(column, array) as u64;
         self.missing += missing;
         self.present += array.len() as u64 - missing;
-        let numbers = numbers(column, array);
+        let numbers = numbers(array);
         if let (Some(state), Some(numbers)) = (&mut self.numbers, &numbers) {
             // A number that is missing is NaN in `numbers`, as one that is NaN in the data is.
             state.update(numbers.iter().enumerate().filter(|(row, _)| array.is_valid(*row)).map(|(_, value)| *value));
@@ -110,10 +110,17 @@ fn missing(column: &Column, array: &ArrayRef) -> usize {
 }
 
 /// The numbers of a column in full precision, missing as NaN; `None` of text.
-pub(super) fn numbers(column: &Column, array: &ArrayRef) -> Option<Vec<f64>> {
-    match array.as_primitive_opt::<Float64Type>() {
-        Some(floats) => Some(floats.iter().map(|value| value.unwrap_or(f64::NAN)).collect()),
-        None => column.as_f64(),
+pub(super) fn numbers(array: &ArrayRef) -> Option<Vec<f64>> {
+    let of_ints = |ints: &Int64Array| ints.iter().map(|int| int.map_or(f64::NAN, |int| int as f64)).collect();
+    if let Some(floats) = array.as_primitive_opt::<Float64Type>() {
+        return Some(floats.iter().map(|float| float.unwrap_or(f64::NAN)).collect());
+    }
+    if let Some(bools) = array.as_boolean_opt() {
+        return Some(bools.iter().map(|bit| bit.map_or(f64::NAN, f64::from)).collect());
+    }
+    match array.as_primitive_opt::<TimestampSecondType>() {
+        Some(times) => Some(of_ints(&times.reinterpret_cast())),
+        None => array.as_primitive_opt().map(of_ints),
     }
 }
 

@@ -68,7 +68,7 @@ impl Profiler {
         let columns = read.collect::<Result<Vec<_>>>()?;
         let labels = self.label.map(|label| {
             let (column, array) = &columns[label];
-            Labels::of(column, numbers(column, array))
+            Labels::of(column, numbers(array))
         });
         for (state, (column, array)) in self.columns.iter_mut().zip(&columns) {
             state.update(column, array, labels.as_ref());
@@ -147,7 +147,7 @@ impl Refiner {
     pub fn update(&mut self, batch: &RecordBatch) -> Result<()> {
         for (_, name, refinement) in &mut self.columns {
             let array = batch.column_by_name(name).ok_or_else(|| Error::column(name, "is not in the data any more"))?;
-            let finite: Vec<f64> = raw_numbers(array).into_iter().filter(|value| value.is_finite()).collect();
+            let finite: Vec<f64> = numbers(array).into_iter().flatten().filter(|value| value.is_finite()).collect();
             refinement.update(&super::numbers::singles(&finite));
         }
         Ok(())
@@ -157,20 +157,6 @@ impl Refiner {
     pub fn merge(&mut self, other: &Self) {
         self.columns.iter_mut().zip(&other.columns).for_each(|((.., mine), (.., theirs))| mine.merge(theirs));
     }
-}
-
-/// The numbers of a column of floats, ints or times.
-fn raw_numbers(array: &ArrayRef) -> Vec<f64> {
-    use arrow::array::AsArray;
-    use arrow::datatypes::{Float64Type, Int64Type, TimestampSecondType};
-    if let Some(times) = array.as_primitive_opt::<TimestampSecondType>() {
-        return times.iter().flatten().map(|seconds| seconds as f64).collect();
-    }
-    if let Some(floats) = array.as_primitive_opt::<Float64Type>() {
-        return floats.iter().flatten().collect();
-    }
-    let ints = array.as_primitive_opt::<Int64Type>();
-    ints.map(|ints| ints.iter().flatten().map(|value| value as f64).collect()).unwrap_or_default()
 }
 
 /// The columns in the order of their names, in which rows of files with other orders have the same hashes.

@@ -156,6 +156,9 @@ pub const SPECS: &str = r#"
     [encoded_z]
     op = "z_score"
     input = "target_encode"
+    [frequency_encode]
+    op = "frequency_encode"
+    input = "token_hash"
     [geo_grid]
     op = "geo_grid"
     inputs = ["x", "y"]
