@@ -6,7 +6,8 @@ mod common;
 use arrow::record_batch::RecordBatch;
 use common::{Row, batch, features, fit, rows};
 use proptest::prelude::*;
-use trainyard_features::{Batch, FittedFeatures, Result, Round};
+use proptest::sample::Index;
+use trainyard_features::{Batch, Collector, FittedFeatures, Result, Round};
 use trainyard_graph::Ragged;
 
 /// The first two rows have different labels, so that there is something to learn.
@@ -79,6 +80,44 @@ fn fit_apart(partitions: &[Vec<RecordBatch>]) -> FittedFeatures {
     fitting.finish().unwrap()
 }
 
+const THREADS: usize = 3;
+const COLLECTORS: usize = 4;
+
+/// A batch, the thread that looks at it and the collector that this fills.
+type Dealt = (RecordBatch, usize, usize);
+
+/// Fits with collectors that several threads fill at the same time.
+fn fit_by_threads(batches: &[Dealt], merges: &[(Index, Index)]) -> FittedFeatures {
+    let mut fitting = features().fit();
+    while let Some(round) = fitting.round() {
+        let collectors: Vec<Collector> = (0..COLLECTORS).map(|_| round.collector()).collect();
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let collectors = &collectors;
+                scope.spawn(move || {
+                    for (batch, _, collector) in batches.iter().filter(|(_, owner, _)| *owner == thread) {
+                        collectors[*collector].update(batch).unwrap();
+                    }
+                });
+            }
+        });
+        fitting.absorb(merged(collectors, merges)).unwrap();
+    }
+    fitting.finish().unwrap()
+}
+
+/// Merges one collector into another until one is left, those that `merges` picks.
+fn merged(mut collectors: Vec<Collector>, merges: &[(Index, Index)]) -> Collector {
+    for (from, into) in merges {
+        let from = from.index(collectors.len());
+        let collector = collectors.swap_remove(from);
+        let into = into.index(collectors.len());
+        collectors[into].merge(collector).unwrap();
+    }
+    assert_eq!(collectors.len(), 1);
+    collectors.remove(0)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -100,6 +139,22 @@ proptest! {
         prop_assert_eq!(parts.to_json(), whole.to_json());
         prop_assert_eq!(parts.fingerprint(), whole.fingerprint());
         prop_assert_eq!(fit_apart(&partitions).to_json(), whole.to_json());
+    }
+
+    #[test]
+    fn fitting_gives_the_same_bytes_for_any_threads_and_collectors(
+        rows in table(),
+        batch_rows in 1usize..9,
+        deals in prop::collection::vec((any::<u16>(), 0..THREADS, 0..COLLECTORS), 60),
+        merges in prop::collection::vec(any::<(Index, Index)>(), COLLECTORS - 1),
+    ) {
+        let whole = fit(&[rows.chunks(batch_rows).map(batch).collect::<Vec<_>>()], false);
+        // There are no more batches than deals; the number of each says when its turn is.
+        let mut dealt: Vec<_> = rows.chunks(batch_rows).map(batch).zip(deals).collect();
+        dealt.sort_by_key(|(_, (turn, ..))| *turn);
+        let dealt: Vec<Dealt> =
+            dealt.into_iter().map(|(batch, (_, thread, collector))| (batch, thread, collector)).collect();
+        prop_assert_eq!(fit_by_threads(&dealt, &merges).to_json(), whole.to_json());
     }
 
     #[test]

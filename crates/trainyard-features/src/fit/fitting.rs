@@ -54,10 +54,19 @@ enum Progress {
 }
 
 impl Target {
+    /// All that is to be found out.
     fn findings(&self) -> Option<Findings<'_>> {
         match &self.progress {
             Progress::Done(survey, refinement) => Some(Findings { survey, refinement: refinement.as_ref() }),
             _ => None,
+        }
+    }
+
+    /// What is needed, as soon as it is known: only quantiles wait for a second scan.
+    fn findings_for(&self, needs: &Needs) -> Option<Findings<'_>> {
+        match &self.progress {
+            Progress::Surveyed(survey, _) if needs.quantiles.is_empty() => Some(Findings { survey, refinement: None }),
+            _ => self.findings(),
         }
     }
 
@@ -167,7 +176,7 @@ impl Fitting {
         }
         let mut statistics = Vec::with_capacity(self.plan.columns.len());
         for (i, field) in self.plan.columns.iter().enumerate() {
-            let of_column = self.targets.iter().find(|target| target.source == Source::Column(i));
+            let of_column = self.target(Source::Column(i));
             let Some(Target { progress: Progress::Released(Some(found)), .. }) = of_column else {
                 return Err(Error::Internal(format!("column `{}` was not seen", field.name)));
             };
@@ -194,7 +203,7 @@ impl Fitting {
     fn advance(&mut self) -> Result<()> {
         if let (None, Some(spec)) = (&self.known.label, &self.plan.label) {
             let place = self.plan.n_inputs;
-            let findings = self.findings(Source::Column(place));
+            let findings = self.target(Source::Column(place)).and_then(Target::findings);
             self.known.label =
                 findings.map(|findings| spec.fit(self.plan.columns[place].column_type, &findings)).transpose()?;
         }
@@ -258,8 +267,10 @@ impl Fitting {
                 sources.push(source);
             }
         }
-        let findings: Vec<Findings<'_>> = sources.iter().map(|&source| self.findings(source)).collect::<Option<_>>()?;
         let operation = self.plan.nodes[index].op.operation();
+        let needs = operation.needs();
+        let found = |source: &Source| self.target(*source)?.findings_for(&needs);
+        let findings: Vec<Findings<'_>> = sources.iter().map(found).collect::<Option<_>>()?;
         match findings.as_slice() {
             [] => None,
             [one] => Some(operation.fit(one).map(Arc::new)),
@@ -298,7 +309,125 @@ impl Fitting {
         target.found.is_none() && label_is_ready && sources.all(|&source| self.known.is_ready(source))
     }
 
-    fn findings(&self, source: Source) -> Option<Findings<'_>> {
-        self.targets.iter().find(|target| target.source == source)?.findings()
+    fn target(&self, source: Source) -> Option<&Target> {
+        self.targets.iter().find(|target| target.source == source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::op::testing::*;
+    use crate::{Features, LabelSpec, LabelTask};
+
+    /// Numbers so near to each other that one scan leaves their quartiles open, others whose quartiles it finds, a text, and the
+    /// label.
+    fn columns(n: i32) -> Columns {
+        let numbers = |number: fn(i32, i32) -> f64| (0..n).map(|i| number(i, n)).collect::<Vec<f64>>();
+        let towns: Vec<&str> = ["Bern", "Basel", "Chur"].into_iter().cycle().take(n as usize).collect();
+        vec![
+            ("near", floats(&numbers(|i, n| f64::from(i) / f64::from(n)))),
+            ("far", floats(&numbers(|i, _| f64::from(1i32 << (i % 4))))),
+            ("town", texts(&towns)),
+            ("answer", floats(&numbers(|i, _| f64::from(i % 2)))),
+        ]
+    }
+
+    /// For each scan that fitting takes, the columns that it reads.
+    fn scans(specs: &str, columns: &Columns) -> Vec<Vec<String>> {
+        let label = LabelSpec::new("answer", LabelTask::Binary);
+        let features = Features::new(toml::from_str(specs).unwrap(), &schema(columns), Some(label), None);
+        let (mut fitting, mut scans) = (features.unwrap().fit(), Vec::new());
+        while !fitting.finished() {
+            scans.push(fitting.columns().into_iter().map(str::to_owned).collect());
+            let collector = fitting.collector();
+            collector.update(&rows(columns)).unwrap();
+            fitting.absorb(collector).unwrap();
+        }
+        fitting.finish().unwrap();
+        scans
+    }
+
+    #[track_caller]
+    fn check(specs: &str, expected: &[&[&str]]) {
+        assert_eq!(scans(specs, &columns(10_000)), expected);
+    }
+
+    #[test]
+    fn features_of_raw_columns_take_one_scan() {
+        let specs = r#"
+            scaled = { op = "z_score", input = "near" }
+            range = { op = "min_max", input = "far" }
+            axis = { op = "pca", inputs = ["near", "far"], components = 1 }
+            known = { op = "vocabulary", input = "town" }
+            hashed = { op = "hash", input = "town", buckets = 10 }
+        "#;
+        check(specs, &[&["near", "far", "town", "answer"]]);
+    }
+
+    #[test]
+    fn features_that_are_not_fitted_take_none_of_their_own() {
+        check(r#"large = { op = "log1p", input = "near" }"#, &[&["near", "answer"]]);
+        let specs = r#"
+            large = { op = "log1p", input = "near" }
+            scaled = { op = "z_score", input = "large" }
+            twice = { op = "sql", expr = "scaled * 2" }
+            again = { op = "z_score", input = "twice" }
+        "#;
+        check(specs, &[&["near", "answer"], &["near"]]);
+    }
+
+    #[test]
+    fn quantiles_take_a_second_scan_where_the_first_leaves_them_open() {
+        check(r#"part = { op = "bucketize", input = "far", quantiles = 4 }"#, &[&["far", "answer"]]);
+        let specs = r#"
+            part = { op = "bucketize", input = "near", quantiles = 4 }
+            range = { op = "min_max", input = "far" }
+        "#;
+        check(specs, &[&["near", "far", "answer"], &["near"]]);
+    }
+
+    #[test]
+    fn a_chain_of_fitted_features_takes_a_scan_for_each() {
+        let link = |i: usize| {
+            let input = if i == 0 { "near".to_owned() } else { format!("link_{}", i - 1) };
+            format!("link_{i} = {{ op = \"z_score\", input = \"{input}\" }}\n")
+        };
+        for n in 1..=6 {
+            let specs: String = (0..n).map(link).collect();
+            assert_eq!(scans(&specs, &columns(100)).len(), n);
+        }
+    }
+
+    #[test]
+    fn what_reads_the_label_waits_for_it() {
+        let specs = r#"known = { op = "vocabulary", input = "town", order = "mutual_information" }"#;
+        assert_eq!(scans(specs, &columns(100)).len(), 2);
+    }
+
+    #[test]
+    fn a_scan_serves_all_that_is_ready_however_they_depend() {
+        let specs = r#"
+            part = { op = "bucketize", input = "near", quantiles = 4 }
+            first = { op = "z_score", input = "near" }
+            first_part = { op = "bucketize", input = "first", quantiles = 4 }
+            second = { op = "z_score", input = "first" }
+            third = { op = "z_score", input = "second" }
+            range = { op = "min_max", input = "far" }
+            known = { op = "vocabulary", input = "town" }
+            mean = { op = "target_encode", input = "known" }
+            mean_scaled = { op = "z_score", input = "mean" }
+        "#;
+        assert_eq!(scans(specs, &columns(10_000)).len(), 3);
+    }
+
+    #[test]
+    fn hundreds_of_vocabularies_take_one_scan() {
+        let mut columns = columns(100);
+        let towns = columns[2].1.clone();
+        let names: Vec<&'static str> = (0..300).map(|i| &*format!("town_{i}").leak()).collect();
+        columns.extend(names.iter().map(|name| (*name, towns.clone())));
+        let specs: String = names.iter().map(|name| format!("{name} = {{ op = \"vocabulary\" }}\n")).collect();
+        let scans = scans(&specs, &columns);
+        assert_eq!(scans.iter().map(Vec::len).collect::<Vec<_>>(), [301], "the label is read, too");
     }
 }
