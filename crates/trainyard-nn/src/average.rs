@@ -51,10 +51,14 @@ impl Ema {
     }
 
     /// Share of the weights of the steps after `from` and up to `to` in the average after step `to`:
-    /// `(1 - d^(to - from)) / (1 - d^to)`, in `[0, 1]`; 0 when there are no such steps.
+    /// `(1 - d^(to - from)) / (1 - d^to)`, in `[0, 1]`; 0 when there are no such steps. A decay that [`check`](Self::check)
+    /// refuses gives NaN, so that it stays visible.
     pub fn share(&self, from: u64, to: u64) -> f32 {
         if from >= to {
             return 0.0;
+        }
+        if self.check().is_err() {
+            return f32::NAN;
         }
         // Of a power near 1, `exp_m1` keeps the digits that 1 less the power would lose.
         let decay = f64::from(self.decay).ln();
@@ -138,6 +142,13 @@ mod tests {
     fn a_decay_near_one_averages_evenly() {
         let nearly_one = 1.0 - f32::EPSILON / 2.0;
         check(nearly_one, &[0.0, 3.0, 3.0, 2.0], &[0.0, 1.5, 2.0, 2.0]);
+    }
+
+    #[test]
+    fn a_decay_that_is_refused_leaves_no_number() {
+        for decay in [1.0, 1.5, -0.5, f32::NAN, f32::INFINITY] {
+            assert!(averages(decay, &[1.0, 2.0]).iter().all(|average| average.is_nan()), "{decay}");
+        }
     }
 
     #[test]

@@ -59,22 +59,25 @@ impl Clip {
 
 /// Moves each value into `[-limit, limit]`. NaN stays.
 ///
-/// # Panics
-///
-/// When the limit is negative or NaN.
+/// A limit that is negative or NaN makes every value NaN, so that it stays visible.
 pub fn by_value(gradient: &mut [f32], limit: f32) {
-    gradient.iter_mut().for_each(|g| *g = g.clamp(-limit, limit));
+    if limit >= 0.0 {
+        gradient.iter_mut().for_each(|g| *g = g.clamp(-limit, limit));
+    } else {
+        gradient.fill(f32::NAN);
+    }
 }
 
 /// What a gradient is multiplied by to have at most the norm `limit`, from its sum of squares: at most 1.
 ///
-/// A sum that is infinite or NaN gives NaN, so that a broken gradient stays visible.
+/// A sum that is infinite or NaN gives NaN, so that a broken gradient stays visible, and so does a limit that is negative
+/// or NaN.
 pub fn norm_factor(sum_of_squares: f64, limit: f32) -> f32 {
     let norm = sum_of_squares.sqrt();
     if norm <= f64::from(limit) {
         return 1.0;
     }
-    if norm.is_finite() { (f64::from(limit) / norm) as f32 } else { f32::NAN }
+    if norm.is_finite() && limit >= 0.0 { (f64::from(limit) / norm) as f32 } else { f32::NAN }
 }
 
 /// Multiplies each value by `factor`.
@@ -136,6 +139,17 @@ mod tests {
         let mut broken = [f32::INFINITY, 1.0];
         Clip::GlobalNorm(1.0).apply(&mut [&mut broken]);
         assert!(broken.iter().all(|g| g.is_nan()));
+    }
+
+    #[test]
+    fn a_limit_that_is_refused_leaves_no_number() {
+        for limit in [-1.0, f32::NAN, f32::NEG_INFINITY] {
+            for clip in [Clip::Value(limit), Clip::Norm(limit), Clip::GlobalNorm(limit)] {
+                let mut gradient = [3.0, -0.5];
+                clip.apply(&mut [&mut gradient]);
+                assert!(clip.check().is_err() && gradient.iter().all(|g| g.is_nan()), "{clip:?} gave {gradient:?}");
+            }
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub(crate) fn initial_slots(optimizer: &dyn Optimizer, n: usize) -> Vec<f32> {
 #[track_caller]
 pub(crate) fn run_all(optimizer: &dyn Optimizer) {
     parts_equal_the_whole(optimizer);
+    rows_equal_their_numbers(optimizer);
     applying_at_the_rates_of_a_step_is_updating(optimizer);
     nothing_comes_from_nothing(optimizer);
     a_gradient_moves_its_weight_down(optimizer);
@@ -52,6 +53,31 @@ fn parts_equal_the_whole(optimizer: &dyn Optimizer) {
     for slot in 0..k {
         let of_part = |(weights, slots): &(Vec<f32>, Vec<f32>)| slots[slot * weights.len()..][..weights.len()].to_vec();
         assert_eq!(whole.1[slot * n..][..n], [of_part(&parts[0]), of_part(&parts[1])].concat());
+    }
+}
+
+/// A row is trained as each of its numbers alone, to the bit: whether a number has a place in a vector does not matter.
+pub(crate) fn rows_equal_their_numbers(optimizer: &dyn Optimizer) {
+    let stream = random::stream(2, "contract");
+    let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    for dim in [1, 3, 15, 16, 17, 64] {
+        let mut row = (vec![0.0; dim], initial_slots(optimizer, dim));
+        let mut numbers = vec![([0.0], initial_slots(optimizer, 1)); dim];
+        for step in 1..=20 {
+            // From some 2⁻³⁰ to 2³⁰, and no gradient at times.
+            let size = |i| (random::normal(stream, step * 200 + i) * 10.0).exp2();
+            let any = |i| size(i) * random::normal(stream, step * 200 + 100 + i);
+            let grad = |i: u64| if (i + step).is_multiple_of(5) { 0.0 } else { any(i) };
+            let grads: Vec<f32> = (0..dim as u64).map(grad).collect();
+            optimizer.update(step, &mut row.0, &grads, &mut row.1);
+            for ((weight, slots), &grad) in numbers.iter_mut().zip(&grads) {
+                optimizer.update(step, weight, &[grad], slots);
+            }
+            let alone: Vec<f32> = numbers.iter().map(|(weight, _)| weight[0]).collect();
+            assert_eq!(bits(&row.0), bits(&alone), "weights of {dim} numbers in step {step}");
+            let alone = (0..optimizer.slots()).flat_map(|slot| numbers.iter().map(move |(_, slots)| slots[slot]));
+            assert_eq!(bits(&row.1), bits(&alone.collect::<Vec<_>>()), "slots of {dim} numbers in step {step}");
+        }
     }
 }
 

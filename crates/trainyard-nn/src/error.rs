@@ -1,5 +1,7 @@
 //! What can go wrong when a formula is configured or a network is built.
 
+use crate::Schedule;
+
 /// Short for a result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -54,11 +56,12 @@ impl Settings {
         self.require((0.0..1.0).contains(&value), setting, value, "a number from 0 to below 1")
     }
 
-    /// Refuses a decay of weights, per step size, that is negative or would turn the sign of a weight.
-    pub(crate) fn weight_decay(self, weight_decay: f32, learning_rate: f32) -> Result<()> {
+    /// Refuses a decay of weights, per step size, that is negative or would turn the sign of a weight in a step.
+    pub(crate) fn weight_decay(self, weight_decay: f32, learning_rate: f32, schedule: &Schedule) -> Result<()> {
         self.not_negative("weight_decay", weight_decay)?;
-        let below_one = weight_decay * learning_rate < 1.0;
-        self.require(below_one, "weight_decay", weight_decay, "less than 1 divided by the learning rate")
+        let below_one = weight_decay * learning_rate * schedule.bound() < 1.0;
+        let expected = "less than 1 divided by the highest learning rate of the schedule";
+        self.require(below_one, "weight_decay", weight_decay, expected)
     }
 
     /// Refuses a value for which `holds` is false.

@@ -73,17 +73,27 @@ fn one() -> f32 {
 }
 
 impl Schedule {
-    /// The factor in step `step`, which counts from 1.
+    /// The factor in step `step`, which counts from 1; step 0 is taken for it.
+    ///
+    /// A schedule that [`check`](Self::check) refuses has some factor too, and NaN in a step for which it has none, so that
+    /// it stays visible.
     pub fn factor(&self, step: u64) -> f32 {
+        let step = step.max(1);
         if step <= self.warm_up_steps {
             return (step as f64 / self.warm_up_steps as f64) as f32;
         }
-        self.decay.factor(step.saturating_sub(self.warm_up_steps + 1))
+        self.decay.factor(step - self.warm_up_steps - 1)
     }
 
     /// `learning_rate` times the factor in step `step`.
     pub fn rate(&self, learning_rate: f32, step: u64) -> f32 {
         learning_rate * self.factor(step)
+    }
+
+    /// A number that no factor is above: 1, which a warm-up may end at, or the highest of a list.
+    pub(crate) fn bound(&self) -> f32 {
+        let Decay::Piecewise { factors, .. } = &self.decay else { return 1.0 };
+        factors.iter().copied().fold(1.0, f32::max)
     }
 
     /// Refuses settings out of range.
@@ -110,7 +120,9 @@ impl Decay {
             }
             &Self::Cosine { steps, floor } => above(floor, (1.0 + (PI * part(steps)).cos()) / 2.0),
             &Self::Polynomial { steps, power, floor } => above(floor, (1.0 - part(steps)).powf(f64::from(power))),
-            Self::Piecewise { boundaries, factors } => factors[boundaries.partition_point(|&from| from <= t)],
+            Self::Piecewise { boundaries, factors } => {
+                factors.get(boundaries.partition_point(|&from| from <= t)).copied().unwrap_or(f32::NAN)
+            }
         }
     }
 
@@ -189,6 +201,19 @@ mod tests {
         let schedule = Schedule { warm_up_steps: 4, decay: Decay::Constant };
         let rates: Vec<f32> = (1..=5).map(|step| schedule.rate(2.0, step)).collect();
         assert_eq!(rates, [0.5, 1.0, 1.5, 2.0, 2.0]);
+    }
+
+    #[test]
+    fn step_zero_is_taken_for_the_first() {
+        let schedule = |warm_up_steps| Schedule { warm_up_steps, decay: Decay::Constant };
+        assert_eq!((schedule(0).factor(0), schedule(4).factor(0)), (1.0, 0.25));
+    }
+
+    #[test]
+    fn a_refused_schedule_has_no_number_where_it_lacks_a_factor() {
+        let decay = Decay::Piecewise { boundaries: vec![2], factors: vec![0.5] };
+        let schedule = Schedule { warm_up_steps: 0, decay };
+        assert!(schedule.factor(2) == 0.5 && schedule.factor(3).is_nan());
     }
 
     #[test]

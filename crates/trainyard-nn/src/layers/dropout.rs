@@ -49,6 +49,7 @@ mod tests {
     #[test]
     fn serving_does_nothing() {
         build(0.5).check(&[1.0; 1000]);
+        Built::dense(&[1.0, -2.0], 2, |network, x| Dropout::new(0.5).apply(network, "dropout", x)).check_gradients();
     }
 
     #[test]

@@ -150,6 +150,7 @@ mod tests {
         Built::axes(&X, &[1, 3, 2], |network, x| GlobalMaxPool.apply(network, "pool", x)).check(&[3.0, -1.0, 7.0, 9.0]);
         let mean = Built::axes(&X, &[3, 1, 2], |network, x| GlobalAveragePool.apply(network, "pool", x));
         mean.check(&[2.0, -11.0 / 3.0, 13.0 / 3.0, 6.0]);
+        mean.check_gradients();
     }
 
     #[test]

@@ -85,6 +85,13 @@ mod tests {
     }
 
     #[test]
+    fn gradients_match_finite_differences() {
+        Built::axes(&X, &[4, 2], |network, x| MaxPool1d::new(2).apply(network, "pool", x)).check_gradients();
+        let layer = MaxPool2d { padding: Padding::Same, ..MaxPool2d::new(2) };
+        Built::axes(&X[..6], &[2, 3, 1], |network, x| layer.apply(network, "pool", x)).check_gradients();
+    }
+
+    #[test]
     fn a_window_that_does_not_fit_is_refused_by_name() {
         let mut network = Network::new();
         let x = network.graph.param("x", &[3, 2]).unwrap();

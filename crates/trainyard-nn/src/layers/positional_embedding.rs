@@ -69,6 +69,7 @@ mod tests {
         let (sin, cos) = 1_f32.sin_cos();
         built.check(&[1.0, 3.0, 3.0 + sin, 4.0 + cos, 5.0, 7.0, 7.0 + sin, 8.0 + cos]);
         assert!(built.names().is_empty());
+        built.check_gradients();
     }
 
     #[test]

@@ -85,11 +85,11 @@ impl Built {
     }
 
     pub(super) fn values(&self) -> Vec<f32> {
-        self.run(&self.network.graph, &[self.output], &self.params, Mode::Inference).remove(0)
+        self.run(Mode::Inference)
     }
 
     pub(super) fn values_in_training(&self) -> Vec<f32> {
-        self.run(&self.network.graph, &[self.output], &self.params, Mode::Training { seed: 1, step: 1 }).remove(0)
+        self.run(Mode::Training { seed: 1, step: 1 })
     }
 
     /// Checks the values when serving.
@@ -98,38 +98,56 @@ impl Built {
         check::close(&self.values(), expected, 1e-6);
     }
 
-    /// Checks the gradient of the sum of squares of the values for every parameter by finite differences, at values
-    /// that are not all 0.
+    /// Checks the gradient of the sum of squares of the values for every parameter and every number of the inputs by finite
+    /// differences, at parameters that are not all 0.
     #[track_caller]
     pub(super) fn check_gradients(&self) {
         let stream = random::stream(1, "away from zero");
         let shifted = |values: &Vec<f32>| (0..).zip(values).map(|(i, w)| w + random::normal(stream, i) / 4.0).collect();
-        let params: Vec<Vec<f32>> = self.params.iter().map(shifted).collect();
+        let values = self.floats(&self.params.iter().map(shifted).collect::<Vec<_>>());
         let mut graph = self.network.graph.clone();
         let squares = graph.square(self.output).unwrap();
         let loss = graph.sum_all(squares).unwrap();
-        let wrt = gradients(&mut graph, loss, self.network.param_nodes()).unwrap();
-        let slopes = self.run(&graph, &wrt, &params, Mode::Inference);
-        for (p, spec) in self.network.params.iter().enumerate() {
-            for i in 0..params[p].len() {
-                let at = |shift: f32| {
-                    let mut moved = params.clone();
-                    moved[p][i] += shift;
-                    f64::from(self.run(&graph, &[loss], &moved, Mode::Inference)[0][0])
-                };
-                let (slope, difference) = (f64::from(slopes[p][i]), (at(1e-2) - at(-1e-2)) / 2e-2);
+        let nodes: Vec<NodeId> = values.iter().map(|(node, _)| *node).collect();
+        let wrt = gradients(&mut graph, loss, &nodes).unwrap();
+        let slopes = self.run_at(&graph, &wrt, &values, Mode::Inference);
+        assert!(slopes.iter().flatten().any(|slope| *slope != 0.0), "no gradient is there to compare");
+        for (n, slopes) in slopes.iter().enumerate() {
+            for (i, &slope) in slopes.iter().enumerate() {
+                let (slope, difference) = (f64::from(slope), self.difference(&graph, loss, &values, (n, i)));
                 let bound = 0.01 * slope.abs().max(1.0);
-                assert!((slope - difference).abs() <= bound, "{}[{i}]: {slope} but {difference}", spec.name);
+                assert!((slope - difference).abs() <= bound, "{}[{i}]: {slope} but {difference}", self.name_of(n));
             }
         }
     }
 
-    fn run(&self, graph: &Graph, outputs: &[NodeId], params: &[Vec<f32>], mode: Mode) -> Vec<Vec<f32>> {
+    /// The central difference of the loss for number `place.1` of the values `place.0`.
+    fn difference(&self, graph: &Graph, loss: NodeId, values: &[(NodeId, Vec<f32>)], place: (usize, usize)) -> f64 {
+        let at = |shift: f32| {
+            let mut moved = values.to_vec();
+            moved[place.0].1[place.1] += shift;
+            f64::from(self.run_at(graph, &[loss], &moved, Mode::Inference)[0][0])
+        };
+        (at(1e-2) - at(-1e-2)) / 2e-2
+    }
+
+    /// Whatever numbers are fed: the parameters and then the inputs.
+    fn floats(&self, params: &[Vec<f32>]) -> Vec<(NodeId, Vec<f32>)> {
+        let params = self.network.param_nodes().iter().copied().zip(params.iter().cloned());
+        params.chain(self.inputs.iter().cloned()).collect()
+    }
+
+    fn name_of(&self, n: usize) -> &str {
+        self.network.params.get(n).map_or("the input", |spec| &spec.name)
+    }
+
+    fn run(&self, mode: Mode) -> Vec<f32> {
+        self.run_at(&self.network.graph, &[self.output], &self.floats(&self.params), mode).remove(0)
+    }
+
+    fn run_at(&self, graph: &Graph, outputs: &[NodeId], values: &[(NodeId, Vec<f32>)], mode: Mode) -> Vec<Vec<f32>> {
         let mut feeds = FeedMap::new(graph, self.rows);
-        for (node, values) in &self.inputs {
-            feeds = feeds.floats(*node, values);
-        }
-        for (node, values) in self.network.param_nodes().iter().zip(params) {
+        for (node, values) in values {
             feeds = feeds.floats(*node, values);
         }
         if let Some((node, ids)) = &self.ids {

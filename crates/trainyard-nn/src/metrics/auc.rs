@@ -1,7 +1,7 @@
 //! Areas under the ROC and the precision-recall curve.
 
 use super::score_bins::{ScoreBins, Weights, pack, score_of};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Examples that are kept one by one unless said otherwise: 80 MB of them.
 const EXAMPLES_MAX: usize = 10_000_000;
@@ -24,6 +24,7 @@ const BINS_MAX: usize = 1 << 16;
 /// Scores are probabilities or logits: only their order counts. Equal scores count as ranked half each way (ROC), or as
 /// taken together (precision-recall).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Auc {
     examples_max: usize,
     /// See [`pack`]. At most `examples_max`, between batches.
@@ -110,20 +111,39 @@ impl Auc {
         }
     }
 
+    /// The form that the examples alone decide: sorted, or all in the bins.
+    fn settled(mut self) -> Self {
+        if self.bins.is_empty() {
+            self.examples.sort_unstable();
+        } else {
+            self.bins.add(&mut self.examples);
+            self.examples.clear();
+        }
+        self
+    }
+
     /// Weights at each distinct score or in each bin, lowest first. Equal scores are added up in an order that the
     /// examples alone decide.
     fn by_score(&self) -> Vec<Weights> {
         if self.broken {
             return vec![Weights { positive: f64::NAN, negative: f64::NAN, is_mixed: true }];
         }
-        let mut examples = self.examples.clone();
-        if !self.bins.is_empty() {
-            let mut bins = self.bins.clone();
-            bins.add(&mut examples);
-            return bins.weights();
-        }
-        examples.sort_unstable();
-        examples.chunk_by(|a, b| score_of(*a) == score_of(*b)).map(Weights::of).collect()
+        let Self { examples, bins, .. } = self.clone().settled();
+        let of_bins = bins.weights().into_iter();
+        of_bins.chain(examples.chunk_by(|a, b| score_of(*a) == score_of(*b)).map(Weights::of)).collect()
+    }
+}
+
+/// Settled, so that equal examples are equal bytes.
+impl Serialize for Auc {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(&self.clone().settled(), serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Auc {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
     }
 }
 
@@ -318,6 +338,6 @@ mod tests {
         let [scores, labels, weights] = examples(103);
         auc.update(&scores[..100], &labels[..100], Some(&weights[..100]));
         auc.update(&scores[100..], &labels[100..], Some(&weights[100..]));
-        assert_eq!(serde_json::from_str::<Auc>(&serde_json::to_string(&auc).unwrap()).unwrap(), auc);
+        assert_eq!(serde_json::from_str::<Auc>(&serde_json::to_string(&auc).unwrap()).unwrap(), auc.settled());
     }
 }

@@ -16,10 +16,10 @@ const BINS: usize = 10;
 /// assert_eq!((calibration.prediction_mean(), calibration.label_mean(), calibration.value()), (0.5, 0.5, 1.0));
 /// assert_eq!(calibration.expected_error(), 0.25);
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    predictions: Vec<Mean>,
-    labels: Vec<Mean>,
+    predictions: [Mean; BINS],
+    labels: [Mean; BINS],
 }
 
 /// One interval of predictions.
@@ -97,12 +97,6 @@ fn merged(means: &[Mean]) -> Mean {
     })
 }
 
-impl Default for Calibration {
-    fn default() -> Self {
-        Self { predictions: vec![Mean::default(); BINS], labels: vec![Mean::default(); BINS] }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +133,13 @@ mod tests {
     #[test]
     fn a_broken_prediction_leaves_no_number() {
         assert!(of(&[f32::NAN, 0.5], &[1.0, 1.0]).expected_error().is_nan());
+    }
+
+    #[test]
+    fn another_number_of_bins_is_refused() {
+        let json = serde_json::to_string(&of(&[0.25], &[1.0])).unwrap();
+        assert_eq!(serde_json::from_str::<Calibration>(&json).unwrap(), of(&[0.25], &[1.0]));
+        assert!(serde_json::from_str::<Calibration>(r#"{"predictions":[],"labels":[]}"#).is_err());
     }
 
     #[test]

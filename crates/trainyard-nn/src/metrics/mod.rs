@@ -11,6 +11,8 @@
 //!   makes it NaN too: it is not left out silently.
 //! - `update` panics when `predictions`, `labels` and `weights` are not of one length; merging takes metrics of equal
 //!   settings.
+//! - A metric can be written and read, and equal examples are written as equal bytes. What contradicts itself is refused
+//!   when it is read.
 //!
 //! ```
 //! use trainyard_nn::metrics::Auc;
@@ -27,6 +29,7 @@ mod absolute_percentage_error;
 mod accuracy;
 mod auc;
 mod calibration;
+mod checked;
 mod class_accuracy;
 mod examples;
 mod lists;

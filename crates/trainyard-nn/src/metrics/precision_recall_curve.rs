@@ -1,7 +1,8 @@
 //! Precision and recall at several thresholds.
 
-use super::{PrecisionRecall, examples::examples, total::Total};
+use super::{PrecisionRecall, checked::checked, examples::examples, total::Total};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 
 /// Precision, recall, F1 and counts at each of some thresholds, for the choice of one.
 ///
@@ -18,8 +19,9 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!((points[1].precision(), points[1].recall()), (0.5, 0.5));
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct PrecisionRecallCurve {
-    /// Ascending.
+    /// Ascending, NaN last.
     thresholds: Vec<f32>,
     /// Weight of the examples whose prediction is above as many thresholds as the place in the list says.
     intervals: Vec<Interval>,
@@ -41,9 +43,10 @@ impl Interval {
 
 impl PrecisionRecallCurve {
     /// Precision and recall when predictions above a threshold count as positive, for each of `thresholds`, in any order.
+    /// No prediction is above NaN.
     pub fn new(thresholds: &[f32]) -> Self {
         let mut thresholds = thresholds.to_vec();
-        thresholds.sort_by(f32::total_cmp);
+        thresholds.sort_by(ascending);
         let intervals = vec![Interval::default(); thresholds.len() + 1];
         Self { thresholds, intervals }
     }
@@ -80,6 +83,19 @@ impl PrecisionRecallCurve {
         };
         self.thresholds.iter().enumerate().map(point).collect()
     }
+
+    fn check(&self) -> Result<(), &'static str> {
+        let is_ascending = self.thresholds.is_sorted_by(|a, b| ascending(a, b) != Ordering::Greater);
+        let fits = self.intervals.len() == self.thresholds.len() + 1;
+        if is_ascending && fits { Ok(()) } else { Err("thresholds and their intervals do not match; count again") }
+    }
+}
+
+checked!(PrecisionRecallCurve);
+
+/// The order of thresholds, in which a prediction is above the first ones.
+fn ascending(a: &f32, b: &f32) -> Ordering {
+    a.is_nan().cmp(&b.is_nan()).then(a.total_cmp(b))
 }
 
 fn sum(intervals: &[Interval]) -> Interval {
@@ -126,6 +142,23 @@ mod tests {
         curve.update(&[f32::NAN], &[0.0], None);
         for point in curve.points() {
             assert!(point.precision().is_nan() && point.recall().is_nan() && point.f1().is_nan());
+        }
+    }
+
+    #[test]
+    fn nothing_is_above_a_threshold_that_is_no_number() {
+        let recalls =
+            curve(&[-f32::NAN, 0.5, f32::NAN]).points().iter().map(PrecisionRecall::recall).collect::<Vec<_>>();
+        assert_eq!(recalls, [2.0 / 3.5, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn thresholds_without_their_intervals_are_refused() {
+        let json = serde_json::to_string(&curve(&[0.25, 0.75])).unwrap();
+        assert!(serde_json::from_str::<PrecisionRecallCurve>(&json).is_ok());
+        for thresholds in ["[0.75,0.25]", "[0.25]", "[0.25,0.75,0.875]"] {
+            let damaged = json.replace("[0.25,0.75]", thresholds);
+            assert!(serde_json::from_str::<PrecisionRecallCurve>(&damaged).is_err(), "{damaged}");
         }
     }
 

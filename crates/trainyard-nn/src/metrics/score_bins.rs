@@ -1,8 +1,8 @@
 //! Weights of positives and negatives by score, in bounded memory.
 
+use super::{checked::checked, total::Total};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use trainyard_graph::ExactSum;
 
 /// Weight of positives and negatives at one score, or at several near ones.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,6 +48,7 @@ fn unpack(example: u64) -> (f64, bool) {
 /// `dropped` is the smallest number for which there are at most `bins_max` bins. It can only grow as examples come, and
 /// coarse bins are sums of fine ones, so the bins depend on the examples alone and not on their order or partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub(super) struct ScoreBins {
     bins_max: usize,
     dropped: u32,
@@ -58,13 +59,13 @@ pub(super) struct ScoreBins {
 struct Bin {
     /// The lowest and the highest score.
     scores: (u32, u32),
-    positive: ExactSum,
-    negative: ExactSum,
+    positive: Total,
+    negative: Total,
 }
 
 impl Bin {
     fn new(score: u32) -> Self {
-        Self { scores: (score, score), positive: ExactSum::default(), negative: ExactSum::default() }
+        Self { scores: (score, score), positive: Total::default(), negative: Total::default() }
     }
 
     fn merge(&mut self, other: &Self) {
@@ -129,7 +130,20 @@ impl ScoreBins {
         self.dropped = dropped;
         std::mem::take(&mut self.bins).into_values().for_each(|bin| self.join(bin));
     }
+
+    /// Refuses more bins than there may be, and bins whose scores do not belong to them: making them fewer would not end.
+    fn check(&self) -> Result<(), &'static str> {
+        let fits = |(&key, bin): (&u32, &Bin)| {
+            let (lowest, highest) = bin.scores;
+            lowest <= highest && lowest >> self.dropped == key && highest >> self.dropped == key
+        };
+        let few = self.bins_max >= 2 && self.bins.len() <= self.bins_max;
+        let is_right = few && self.dropped < u32::BITS && self.bins.iter().all(fits);
+        if is_right { Ok(()) } else { Err("bins of scores contradict each other; count again") }
+    }
 }
+
+checked!(ScoreBins);
 
 #[cfg(test)]
 mod tests {
@@ -171,6 +185,24 @@ mod tests {
     fn two_bins_hold_everything() {
         let all = [f32::NEG_INFINITY, -3.0, -1e-40, 0.0, 1e-30, 5.0, f32::INFINITY];
         check(0, &all, &[(0.0, 3.0, true), (3.0, 1.0, true)]);
+    }
+
+    #[test]
+    fn bins_that_contradict_each_other_are_refused() {
+        let bins = serde_json::to_string(&bins_of(2, &[1.0, -1.0, 1.0f32.next_up()])).unwrap();
+        assert!(serde_json::from_str::<ScoreBins>(&bins).is_ok());
+        let damages = [
+            (r#""bins_max":2"#, r#""bins_max":0"#),
+            (r#""bins_max":2"#, r#""bins_max":1"#),
+            (r#""dropped":1"#, r#""dropped":0"#),
+            (r#""dropped":1"#, r#""dropped":32"#),
+            (r#""scores":["#, r#""scores":[4"#),
+        ];
+        for (found, damage) in damages {
+            let damaged = bins.replacen(found, damage, 1);
+            assert_ne!(damaged, bins);
+            assert!(serde_json::from_str::<ScoreBins>(&damaged).is_err(), "{damaged}");
+        }
     }
 
     #[test]

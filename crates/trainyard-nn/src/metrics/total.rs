@@ -1,11 +1,13 @@
 //! An exact sum that knows infinity and NaN.
 
+use super::checked::checked;
 use serde::{Deserialize, Serialize};
 use trainyard_graph::ExactSum;
 
 /// A sum as of real numbers: exact, so that order and partition do not matter; NaN and infinite terms count as IEEE 754
 /// has it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub(super) struct Total {
     finite: ExactSum,
     positive_infinity: bool,
@@ -41,7 +43,19 @@ impl Total {
             _ => self.finite.value(),
         }
     }
+
+    /// Refuses a sum that no terms have, whose value would overflow: one of a power of 2 that no `f64` has, or of more than
+    /// 2⁴⁷ terms of a power.
+    fn check(&self) -> Result<(), &'static str> {
+        let bins: Vec<(i16, i64, u64)> = self.finite.clone().into();
+        let can_be = |&(exponent, high, _): &(i16, i64, u64)| {
+            (-1074..=971).contains(&exponent) && (-(1 << 36)..1 << 36).contains(&high)
+        };
+        if bins.iter().all(can_be) { Ok(()) } else { Err("a sum is not one of numbers; count again") }
+    }
 }
+
+checked!(Total);
 
 #[cfg(test)]
 mod tests {
@@ -67,6 +81,19 @@ mod tests {
     fn infinity_stays() {
         check(&[1.0, f64::INFINITY], f64::INFINITY);
         check(&[1.0, f64::NEG_INFINITY], f64::NEG_INFINITY);
+    }
+
+    #[test]
+    fn a_sum_that_no_terms_have_is_refused() {
+        let read = |finite: &str| {
+            let flags = r#""positive_infinity":false,"negative_infinity":false,"nan":false"#;
+            serde_json::from_str::<Total>(&format!(r#"{{"finite":{finite},{flags}}}"#)).map(|total| total.value())
+        };
+        assert_eq!(read("[[-1, 0, 3]]").unwrap(), 1.5);
+        for finite in ["[[972, 0, 1]]", "[[32767, 0, 1]]", "[[-1075, 0, 1]]", "[[0, 68719476736, 0]]"] {
+            let error = read(finite).unwrap_err().to_string();
+            assert!(error.contains("a sum is not one of numbers"), "{error}");
+        }
     }
 
     #[test]

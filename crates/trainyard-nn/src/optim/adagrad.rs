@@ -40,7 +40,7 @@ impl AdagradConfig {
         settings.positive("learning_rate", self.learning_rate)?;
         settings.not_negative("initial_accumulator", self.initial_accumulator)?;
         settings.positive("epsilon", self.epsilon)?;
-        settings.weight_decay(self.weight_decay, self.learning_rate)?;
+        settings.weight_decay(self.weight_decay, self.learning_rate, &self.schedule)?;
         self.schedule.check()?;
         Ok(Adagrad(self.clone()))
     }

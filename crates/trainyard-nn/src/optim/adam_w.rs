@@ -39,7 +39,7 @@ impl AdamWConfig {
     pub fn build(&self) -> Result<AdamW> {
         let settings = Settings("adam_w");
         settings.positive("learning_rate", self.learning_rate)?;
-        settings.weight_decay(self.weight_decay, self.learning_rate)?;
+        settings.weight_decay(self.weight_decay, self.learning_rate, &self.schedule)?;
         self.schedule.check()?;
         Ok(AdamW { config: self.clone(), moments: Moments::new(settings, self.beta_1, self.beta_2, self.epsilon)? })
     }

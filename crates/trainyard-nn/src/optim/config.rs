@@ -76,6 +76,7 @@ name_or_table!(OptimizerConfig);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Spec {
@@ -121,6 +122,14 @@ mod tests {
         let config: Spec = toml::from_str("[optimizer.adam]\nlearning_rate = -1.0").unwrap();
         let error = config.optimizer.build().err().unwrap().to_string();
         assert_eq!(error, "`learning_rate` of adam is -1.0; set it to a number above 0");
+    }
+
+    #[test]
+    fn every_optimizer_trains_a_row_as_its_numbers() {
+        for name in ["sgd", "adagrad", "adam", "adam_w", "rms_prop", "ftrl", "lion"] {
+            let spec: Spec = toml::from_str(&format!("optimizer = '{name}'")).unwrap();
+            contract::rows_equal_their_numbers(&*spec.optimizer.build().unwrap());
+        }
     }
 
     #[test]

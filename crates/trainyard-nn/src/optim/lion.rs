@@ -39,7 +39,7 @@ impl LionConfig {
         settings.positive("learning_rate", self.learning_rate)?;
         settings.decay("beta_1", self.beta_1)?;
         settings.decay("beta_2", self.beta_2)?;
-        settings.weight_decay(self.weight_decay, self.learning_rate)?;
+        settings.weight_decay(self.weight_decay, self.learning_rate, &self.schedule)?;
         self.schedule.check()?;
         Ok(Lion(self.clone()))
     }

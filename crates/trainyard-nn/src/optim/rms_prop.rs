@@ -43,7 +43,7 @@ impl RmsPropConfig {
         settings.decay("rho", self.rho)?;
         settings.decay("momentum", self.momentum)?;
         settings.positive("epsilon", self.epsilon)?;
-        settings.weight_decay(self.weight_decay, self.learning_rate)?;
+        settings.weight_decay(self.weight_decay, self.learning_rate, &self.schedule)?;
         self.schedule.check()?;
         Ok(RmsProp(self.clone()))
     }

@@ -39,7 +39,7 @@ impl SgdConfig {
         let settings = Settings("sgd");
         settings.positive("learning_rate", self.learning_rate)?;
         settings.decay("momentum", self.momentum)?;
-        settings.weight_decay(self.weight_decay, self.learning_rate)?;
+        settings.weight_decay(self.weight_decay, self.learning_rate, &self.schedule)?;
         self.schedule.check()?;
         Ok(Sgd(self.clone()))
     }
@@ -101,7 +101,10 @@ impl Optimizer for Sgd {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{self, steps};
+    use crate::{
+        Decay,
+        contract::{self, steps},
+    };
 
     fn config(momentum: f32, nesterov: bool) -> SgdConfig {
         SgdConfig { learning_rate: 0.5, momentum, nesterov, ..Default::default() }
@@ -148,6 +151,10 @@ mod tests {
 
     #[test]
     fn a_decay_that_would_turn_the_sign_is_refused() {
-        assert!(SgdConfig { weight_decay: 2.0, ..config(0.0, false) }.build().is_err());
+        let decaying = |weight_decay| SgdConfig { weight_decay, ..config(0.0, false) };
+        assert!(decaying(2.0).build().is_err());
+        let decay = Decay::Piecewise { boundaries: vec![10], factors: vec![1.0, 4.0] };
+        let schedule = Schedule { warm_up_steps: 0, decay };
+        assert!(decaying(0.75).build().is_ok() && SgdConfig { schedule, ..decaying(0.75) }.build().is_err());
     }
 }
