@@ -120,7 +120,8 @@ impl<'a> Selection<'a> {
     }
 }
 
-fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+/// The error of a feature that a model reads and that is not there.
+pub(crate) fn unknown<'a>(kind: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
     Error::config(
         format!("the model reads feature `{name}`, which is no {kind} feature"),
         format!("the {kind} features are {}", listed(known)),

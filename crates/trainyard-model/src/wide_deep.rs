@@ -1,7 +1,8 @@
 //! Wide and deep: a linear model and a deep network, trained together.
 
-use crate::{Dnn, Inputs, Linear, Model, Result};
+use crate::{Dnn, EmbeddingConfig, Inputs, Linear, Model, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use trainyard_graph::{Activation, NodeId};
 
 /// The sum of a linear model's logits and a deep network's.
@@ -25,12 +26,15 @@ pub struct WideDeep {
     pub dropout: f32,
     /// Values per embedding; by the number of ids of each feature when left out.
     pub embedding_dim: Option<usize>,
+    /// By name of the feature, embeddings that differ from that.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub embeddings: BTreeMap<String, EmbeddingConfig>,
 }
 
 impl Default for WideDeep {
     fn default() -> Self {
-        let Dnn { hidden_units, activation, dropout, embedding_dim, features } = Dnn::default();
-        Self { wide: None, deep: features, hidden_units, activation, dropout, embedding_dim }
+        let Dnn { hidden_units, activation, dropout, embedding_dim, embeddings, features } = Dnn::default();
+        Self { wide: None, deep: features, hidden_units, activation, dropout, embedding_dim, embeddings }
     }
 }
 
@@ -43,6 +47,7 @@ impl Model for WideDeep {
             activation: self.activation,
             dropout: self.dropout,
             embedding_dim: self.embedding_dim,
+            embeddings: self.embeddings.clone(),
             features: self.deep.clone(),
         };
         let wide = linear.logits(inputs, width)?;

@@ -17,6 +17,12 @@ const TIMEOUT: &str = "10";
 /// Rows of a file: more than the four megabytes that make a piece.
 const ROWS: usize = 24_000;
 
+/// What a run leaves: features, figures, the export and the cache.
+const RUN: [&str; 4] = ["features/features.json", "metrics.json", "cache", "export"];
+
+/// What `prepare` leaves of these.
+const PREPARED: [&str; 2] = ["features/features.json", "cache"];
+
 const SPEC: &str = r#"
 name = "rides"
 [data]
@@ -100,10 +106,17 @@ impl Project {
         command
     }
 
-    /// What a run leaves: features, figures, the export and the cache.
-    fn results(&self, output: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    /// The steps of a run before it trains.
+    fn prepare(&self, output: &str, flags: &[&str]) -> Command {
+        let mut command = self.command(&[&["prepare", "spec.toml", "--output", output], flags].concat());
+        command.stdout(Stdio::null());
+        command
+    }
+
+    /// The files of some parts of what a run leaves.
+    fn results(&self, output: &str, parts: &[&str]) -> Vec<(PathBuf, Vec<u8>)> {
         let mut results = Vec::new();
-        for part in ["features/features.json", "metrics.json", "cache", "export"] {
+        for part in parts {
             files_below(&self.path(output).join(part), &mut results);
         }
         results.sort();
@@ -117,8 +130,19 @@ impl Project {
     /// Checks that a run on a cluster left what one on this machine did.
     #[track_caller]
     fn check_same(&self, expected: &str, output: &str) {
-        let (expected, found) = (self.results(expected), self.results(output));
-        assert!(expected.len() >= 6, "{} files", expected.len());
+        self.check_parts(&RUN, 6, expected, output);
+    }
+
+    /// The same of what `prepare` left.
+    #[track_caller]
+    fn check_prepared(&self, expected: &str, output: &str) {
+        self.check_parts(&PREPARED, 3, expected, output);
+    }
+
+    #[track_caller]
+    fn check_parts(&self, parts: &[&str], least: usize, expected: &str, output: &str) {
+        let (expected, found) = (self.results(expected, parts), self.results(output, parts));
+        assert!(expected.len() >= least, "{} files", expected.len());
         for ((path, expected), (found_path, found)) in expected.iter().zip(&found) {
             assert_eq!(path, found_path);
             assert!(expected == found, "`{}` has other bytes", path.display());
@@ -130,6 +154,11 @@ impl Project {
         succeeds(&self.run("local", &[]).output().unwrap());
         self
     }
+
+    fn local_prepared(self) -> Self {
+        succeeds(&self.prepare("local", &[]).output().unwrap());
+        self
+    }
 }
 
 fn files_below(path: &Path, files: &mut Vec<PathBuf>) {
@@ -137,7 +166,21 @@ fn files_below(path: &Path, files: &mut Vec<PathBuf>) {
         return files.push(path.to_owned());
     }
     // A folder may go away while it is looked at.
-    std::fs::read_dir(path).into_iter().flatten().flatten().for_each(|entry| files_below(&entry.path(), files));
+    entries(path).iter().for_each(|entry| files_below(entry, files));
+}
+
+/// What is in a folder, nothing if it is not there.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+/// Whether a folder is there and has files, in itself or below.
+fn has_files(folder: &Path) -> bool {
+    let mut files = Vec::new();
+    if folder.is_dir() {
+        files_below(folder, &mut files);
+    }
+    !files.is_empty()
 }
 
 #[track_caller]
@@ -214,11 +257,7 @@ fn cluster(project: &Project, cores: &str) -> (Process, [Process; 2], String) {
 
 /// Whether an executor has results of a job.
 fn has_results(project: &Project, executor: &str) -> bool {
-    let (mut files, folder) = (Vec::new(), project.path(executor));
-    if folder.is_dir() {
-        files_below(&folder, &mut files);
-    }
-    !files.is_empty()
+    has_files(&project.path(executor))
 }
 
 #[track_caller]
@@ -243,6 +282,14 @@ fn parquet_is_read_on_a_cluster_too() {
     let (_scheduler, _executors, address) = cluster(&project, "2");
     succeeds(&project.run("cluster", &["--cluster", &address]).output().unwrap());
     project.check_same("local", "cluster");
+}
+
+#[test]
+fn rows_prepared_on_a_cluster_have_the_bytes_of_those_prepared_here() {
+    let project = Project::new(5).local_prepared();
+    let (_scheduler, _executors, address) = cluster(&project, "2");
+    succeeds(&project.prepare("cluster", &["--cluster", &address]).output().unwrap());
+    project.check_prepared("local", "cluster");
 }
 
 #[test]
@@ -275,6 +322,46 @@ fn an_executor_that_is_killed_midway_changes_nothing() {
     one.kill();
     succeeds(&run.wait_with_output().unwrap());
     project.check_same("local", "cluster");
+}
+
+/// Waits until an executor has results of a job that encodes, or the training rows are all encoded.
+fn wait_for_encoded_rows(project: &Project, output: &str, executor: &str) {
+    // An executor keeps the results of each job in a folder. Those that are there before the cache is begun are of fitting.
+    let jobs = || entries(&project.path(executor));
+    let folder = project.path(output).join("cache");
+    let mut fitted = Vec::new();
+    wait_for("a cache", || {
+        let found = jobs();
+        let is_begun = !entries(&folder).is_empty();
+        if !is_begun {
+            fitted = found;
+        }
+        is_begun
+    });
+    let has_encoded = |job: &PathBuf| !fitted.contains(job) && has_files(job);
+    wait_for("encoded rows", || folder.join("train.arrow").exists() || jobs().iter().any(has_encoded));
+}
+
+/// Kills an executor that has encoded rows, and says whether there were still rows to encode then.
+fn survives_a_death_in_encoding(project: &Project, output: &str) -> bool {
+    for name in ["one", "two"] {
+        drop(std::fs::remove_dir_all(project.path(name)));
+    }
+    let (_scheduler, [mut one, _two], address) = cluster(project, "1");
+    let run = project.prepare(output, &["--cluster", &address]).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for_encoded_rows(project, output, "one");
+    one.kill();
+    let is_midway = !project.path(output).join("cache/train.arrow").exists();
+    succeeds(&run.wait_with_output().unwrap());
+    project.check_prepared("local", output);
+    is_midway
+}
+
+#[test]
+fn an_executor_that_is_killed_while_rows_are_encoded_changes_nothing() {
+    let project = Project::new(8).local_prepared();
+    // All rows may be encoded before the executor is dead.
+    assert!((0..10).any(|i| survives_a_death_in_encoding(&project, &format!("cluster-{i}"))));
 }
 
 /// Kills the scheduler in the middle of a run, starts it anew, and says whether the run had noticed.

@@ -294,6 +294,25 @@ mod tests {
     }
 
     #[test]
+    fn weighted_sqrtn_divides_by_the_root_of_the_sum_of_squared_weights() {
+        // TensorFlow, `safe_embedding_lookup_sparse`: (3·row 0 + 4·row 1) / √(3² + 4²).
+        check(Combiner::Sqrtn, bags(&[&[0, 1]], Some(&[3.0, 4.0])), &[8.6, 17.2]);
+        check(
+            Combiner::Sqrtn,
+            bags(&[&[2], &[], &[1, 1]], Some(&[0.5, -6.0, 8.0])),
+            &[100.0, 200.0, 0.0, 0.0, 2.0, 4.0],
+        );
+        check(Combiner::Sqrtn, bags(&[&[0, 2]], Some(&[0.0, 0.0])), &[0.0, 0.0]);
+    }
+
+    #[test]
+    fn the_gradient_of_a_weighted_sqrtn_bag_is_each_weight_over_the_same_root() {
+        let ids = bags(&[&[0, 1], &[1]], Some(&[3.0, 4.0, 0.5]));
+        let case = Case::table(&TABLE, 2, ids, |g, table, ids| g.embedding_bag(table, ids, Combiner::Sqrtn));
+        check::close(&case.gradients()[0], &[0.6, 0.6, 1.8, 1.8, 0.0, 0.0], 1e-6);
+    }
+
+    #[test]
     fn rows_longer_than_the_bound_are_scaled_to_it() {
         let ids = bags(&[&[1], &[0, 1], &[]], Some(&[1.0, 1.0, 3.0]));
         let case = Case::table(&[0.3, 0.4, 3.0, 4.0], 2, ids, |g, table, ids| {

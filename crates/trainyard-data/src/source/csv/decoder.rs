@@ -149,9 +149,11 @@ fn hint(field: &Field) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use trainyard_features::ColumnType::{Bool, Float, Int, Text, Time};
 
     use super::*;
+    use crate::error::Place;
     use crate::source::plan::BATCH_ROWS;
     use crate::source::{PathSpec, Source, SourceConfig};
     use crate::testing::rows;
@@ -339,5 +341,101 @@ mod tests {
         let mut scan = source.scan().unwrap();
         scan.by_ref().for_each(drop);
         assert_eq!(scan.skipped(), 3);
+    }
+
+    /// Good rows, parts of bad ones, and any bytes, put together.
+    fn body() -> impl Strategy<Value = Vec<u8>> {
+        const PARTS: [&[u8]; 16] = [
+            b",",
+            b",",
+            b"\n",
+            b"\r\n",
+            b"\r",
+            b"\"",
+            b"\"\"",
+            b" ",
+            b"7",
+            b"-0.5",
+            b"1e999",
+            b"true",
+            b"2024-02-30",
+            "é".as_bytes(),
+            b"\xff",
+            b"\0",
+        ];
+        let part = prop_oneof![
+            4 => Just(b"7,-0.5,a,true,2024-05-01 13:45\n".to_vec()),
+            12 => prop::sample::select(PARTS.to_vec()).prop_map(<[u8]>::to_vec),
+            1 => prop::collection::vec(any::<u8>(), 1..9),
+        ];
+        prop::collection::vec(part, 0..30).prop_map(|parts| parts.concat())
+    }
+
+    /// How many rows a file has, and how many were skipped.
+    fn count(config: &SourceConfig) -> Result<(u64, u64)> {
+        let mut scan = Source::open_all(config)?.scan()?;
+        let mut rows = 0;
+        for batch in scan.by_ref() {
+            rows += batch?.num_rows() as u64;
+        }
+        Ok((rows, scan.skipped()))
+    }
+
+    /// The records that another reader finds, those left out that are nothing but white space. Each is shorter than 1000 bytes.
+    fn records(text: &[u8]) -> u64 {
+        // It ends a record at a line end only.
+        let text = [text, b"\n"].concat();
+        let (mut reader, mut rest) = (csv_core::Reader::new(), &text[..]);
+        let (mut bytes, mut ends, mut records) = ([0; 1000], [0; 1000], 0);
+        loop {
+            let (result, read, ..) = reader.read_record(rest, &mut bytes, &mut ends);
+            if result != csv_core::ReadRecordResult::Record {
+                return records;
+            }
+            records += u64::from(!rest[..read].trim_ascii().is_empty());
+            rest = &rest[read..];
+        }
+    }
+
+    /// The line that an error of a row is about.
+    fn line(error: &Error) -> Option<u64> {
+        match error {
+            Error::Value { place: Place::Line(line), .. }
+            | Error::Ragged { place: Place::Line(line), .. }
+            | Error::OpenQuote { line, .. } => Some(*line),
+            _ => None,
+        }
+    }
+
+    /// Whether the message of an error names the file and a line that it has, the header aside.
+    fn names_a_line(error: &Error, text: &[u8]) -> bool {
+        let lines = 1 + text.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let message = error.to_string();
+        let is_named = |line: u64| (2..=lines).contains(&line) && message.contains(&format!("line {line} of `"));
+        line(error).is_some_and(is_named) && message.contains("t.csv`")
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_rows_or_errors_that_name_their_line(body in body()) {
+            let text = [&b"int,float,text,bool,time\n"[..], &body].concat();
+            let (_folder, mut config) = file(&text);
+            let types = [("int", Int), ("float", Float), ("text", Text), ("bool", Bool), ("time", Time)];
+            config.types = types.map(|(name, column_type)| (name.to_owned(), column_type)).into();
+            let strict = count(&config);
+            config.on_error = OnError::Skip;
+            let skipping = count(&config);
+            for error in [&strict, &skipping].into_iter().filter_map(|found| found.as_ref().err()) {
+                prop_assert!(names_a_line(error, &text), "{error}");
+            }
+            match skipping {
+                Ok((rows, skipped)) => {
+                    prop_assert_eq!(rows + skipped + 1, records(&text));
+                    prop_assert_eq!(strict.ok(), (skipped == 0).then_some((rows, 0)));
+                }
+                // A quote that is never closed leaves no rows to skip.
+                Err(error) => prop_assert!(matches!(error, Error::OpenQuote { .. }) && strict.is_err(), "{error}"),
+            }
+        }
     }
 }
