@@ -178,10 +178,16 @@ metric!(
     vec![m.value()]
 );
 
+/// Checks a metric of batches that come in different orders.
+type CheckOrder = Box<dyn Fn(&[Batch], &[usize])>;
+
+/// Checks a metric of batches whose text is damaged.
+type CheckDamage = Box<dyn Fn(&[Batch], &dyn Fn(&str) -> String)>;
+
 /// A metric of unknown type.
 struct Subject {
-    check_order: Box<dyn Fn(&[Batch], &[usize])>,
-    check_damage: Box<dyn Fn(&[Batch], &dyn Fn(&str) -> String)>,
+    check_order: CheckOrder,
+    check_damage: CheckDamage,
 }
 
 fn subject<M: Metric>(new: M) -> Subject {

@@ -65,9 +65,12 @@ fn check_sums(Sizes { rows, columns, seed, .. }: Sizes) {
     means.iter().for_each(|mean| check(mean, true));
 }
 
+/// Chooses one of two numbers.
+type Pick = fn(f64, f64) -> f64;
+
 fn check_extremes(Sizes { rows, columns, seed, .. }: Sizes) {
     let sizes = [rows, 3, 4, columns];
-    let extremes: &[(&str, Builder, [bool; 4], fn(f64, f64) -> f64)] = &[
+    let extremes: &[(&str, Builder, [bool; 4], Pick)] = &[
         ("max_axes 2", |g, x| g.max_axes(x, &[2], false), [true, true, true, false], f64::max),
         ("max_axes 1", |g, x| g.max_axes(x, &[1], false), [true, true, false, true], f64::max),
         ("min_axes 0", |g, x| g.min_axes(x, &[0], true), [true, false, true, true], f64::min),
