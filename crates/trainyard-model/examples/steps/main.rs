@@ -4,6 +4,7 @@
 //! What is timed is what the estimator does for a batch: find the rows of tables that it names, pull, compute, push.
 
 mod data;
+mod limit;
 mod networks;
 mod stepper;
 mod tabular;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-const WORKS: &str = "ctr, ctr_10m, linear, inference, text_cnn, lstm, cnn_2d or transformer";
+const WORKS: &str = "ctr, ctr_10m, ctr_limit, linear, inference, text_cnn, lstm, cnn_2d or transformer";
 
 #[expect(clippy::print_stderr, reason = "a program")]
 fn main() -> ExitCode {
@@ -34,6 +35,7 @@ fn run(args: &[String]) -> Result<()> {
     match work {
         "ctr" => tabular::ctr(work, 100_000, lanes),
         "ctr_10m" => tabular::ctr(work, 10_000_000, lanes),
+        "ctr_limit" => limit::ctr(lanes),
         "linear" => tabular::linear(lanes),
         "inference" => tabular::inference(),
         "text_cnn" => networks::text_cnn(lanes),
