@@ -27,10 +27,8 @@ use crate::{Error, Graph, NodeId, Result, Shape};
 pub fn gradients(graph: &mut Graph, loss: NodeId, wrt: &[NodeId]) -> Result<Vec<NodeId>> {
     wrt.iter().try_for_each(|&node| graph.checked(node).map(drop))?;
     if graph.checked(loss)?.rank() != 0 {
-        return Err(Error::Usage {
-            what: format!("the loss has shape {}", graph.shape(loss)),
-            expected: "sum it up to a number first, for example by `sum_all`".to_owned(),
-        });
+        let expected = "a loss that is a number []; sum it up first, for example by `sum_all`";
+        return Err(graph.misfit("gradients", &[loss], expected));
     }
     let needed = reaching(graph, wrt);
     let mut of_node: Vec<Option<NodeId>> = vec![None; loss.index() + 1];

@@ -172,14 +172,10 @@ impl Graph {
     /// Adds an operation, or says why the shapes do not fit it.
     pub(crate) fn apply(&mut self, op: Op, inputs: &[NodeId]) -> Result<NodeId> {
         let shapes = inputs.iter().map(|&input| self.checked(input)).collect::<Result<Vec<_>>>()?;
-        let shape = op.operation().shape(&shapes).map_err(|expected| Error::Shape {
-            op: op.operation().name(),
-            scope: self.scope_name(),
-            shapes: shapes.iter().map(|shape| shape.to_string()).collect::<Vec<_>>().join(" and "),
-            expected,
-        })?;
+        let operation = op.operation();
+        self.check_kinds(operation.name(), operation.ids_input(), inputs)?;
+        let shape = operation.shape(&shapes).map_err(|expected| self.misfit(operation.name(), inputs, expected))?;
         self.check_size(&op, &shape)?;
-        self.check_kinds(&op, inputs)?;
         Ok(self.push(Node { op, inputs: inputs.to_vec(), shape }))
     }
 
@@ -209,6 +205,21 @@ impl Graph {
         })
     }
 
+    /// The error of inputs, nodes of this graph, whose shapes do not fit the method `op`.
+    pub(crate) fn misfit(&self, op: &'static str, inputs: &[NodeId], expected: impl Into<String>) -> Error {
+        let shapes: Vec<String> = inputs.iter().map(|&input| self.shape_text(input)).collect();
+        let shapes = if shapes.is_empty() { "what it was given".to_owned() } else { shapes.join(" and ") };
+        Error::Shape { op, scope: self.scope_name(), shapes, expected: expected.into() }
+    }
+
+    fn shape_text(&self, node: NodeId) -> String {
+        format!("{}{}", if self.has_ids(node) { "ids " } else { "" }, self.shape(node))
+    }
+
+    fn has_ids(&self, node: NodeId) -> bool {
+        self.input_of(node).is_some_and(|input| input.kind == InputKind::Ids)
+    }
+
     /// A value has at most `RANK_MAX` axes, none of them empty, and the batch only first; a row of it, and what an operation works
     /// with for it, have at most `ROW_LEN_MAX` numbers, so that sizes computed from it do not overflow.
     fn check_size(&self, op: &Op, shape: &Shape) -> Result<()> {
@@ -229,14 +240,13 @@ impl Graph {
         })
     }
 
-    /// Ids are read by operations that expect them, and by no others.
-    fn check_kinds(&self, op: &Op, inputs: &[NodeId]) -> Result<()> {
+    /// Ids are read by operations that expect them, as the input `ids_input`, and by no others.
+    pub(crate) fn check_kinds(&self, op: &'static str, ids_input: Option<usize>, inputs: &[NodeId]) -> Result<()> {
         for (i, &input) in inputs.iter().enumerate() {
-            let has_ids = self.input_of(input).is_some_and(|input| input.kind == InputKind::Ids);
-            let wants_ids = op.operation().ids_input() == Some(i);
+            let (has_ids, wants_ids) = (self.has_ids(input), ids_input == Some(i));
             if has_ids != wants_ids {
-                let what = format!("`{}` was given {} as input {i}", op.operation().name(), kind_name(has_ids));
-                return Err(Error::Usage { what, expected: format!("give it {}", kind_name(wants_ids)) });
+                let expected = format!("{} as input {i}, not {}", kind_name(wants_ids), kind_name(has_ids));
+                return Err(self.misfit(op, inputs, expected));
             }
         }
         Ok(())

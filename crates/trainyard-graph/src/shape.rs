@@ -95,7 +95,7 @@ impl Shape {
     }
 
     /// How many of the axes are not the batch or the rows of a table.
-    fn inner_rank(&self) -> usize {
+    pub(crate) fn inner_rank(&self) -> usize {
         self.rank() - self.first_inner()
     }
 

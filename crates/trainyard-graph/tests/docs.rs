@@ -1,5 +1,8 @@
 //! `docs/custom-models/graph.md` names all operations and activations, and its own operation works.
 
+mod sources;
+
+use sources::methods;
 use std::fs;
 use std::path::Path;
 use trainyard_graph::check::{self, Case};
@@ -11,12 +14,6 @@ fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path)
 }
 
-/// The text of all files below a directory.
-fn read_all(directory: &Path) -> String {
-    let entries = fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
-    entries.map(|path| if path.is_dir() { read_all(&path) } else { fs::read_to_string(&path).expect("text") }).collect()
-}
-
 /// The variants of an enum in a file.
 fn variants(path: &str, declaration: &str) -> Vec<String> {
     let text = read(path);
@@ -24,14 +21,6 @@ fn variants(path: &str, declaration: &str) -> Vec<String> {
     let lines = body.lines().take_while(|line| *line != "}").filter_map(|line| line.strip_prefix("    "));
     let names = lines.map(|line| line.chars().take_while(|c| c.is_alphanumeric()).collect::<String>());
     names.filter(|name| name.starts_with(char::is_uppercase)).collect()
-}
-
-/// The methods that the files of the operations add to a graph.
-fn methods() -> Vec<String> {
-    let text = read_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/op"));
-    let functions = text.split("pub fn ").skip(1).filter_map(|rest| rest.split_once('('));
-    let changing = functions.filter(|(_, parameters)| parameters.trim_start().starts_with("&mut self"));
-    changing.map(|(name, _)| name.to_owned()).collect()
 }
 
 #[track_caller]

@@ -61,7 +61,7 @@ impl Graph {
 
 impl Operation for AveragePool {
     fn name(&self) -> &'static str {
-        "average_pool"
+        if self.pooling.sizes.len() == 2 { "average_pool_2d" } else { "average_pool_1d" }
     }
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {

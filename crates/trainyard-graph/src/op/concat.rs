@@ -2,7 +2,7 @@
 
 use super::{Op, Operation};
 use crate::device::Call;
-use crate::{Dim, Error, Graph, NodeId, Result, Shape, simd};
+use crate::{Dim, Graph, NodeId, Result, Shape, simd};
 use serde::{Deserialize, Serialize};
 
 /// The inputs side by side along the last axis: `[.., n₁]`, `[.., n₂]` … become `[.., n₁ + n₂ + …]`.
@@ -32,22 +32,30 @@ impl Graph {
     ///
     /// When there is none, one lacks the axis, or other axes differ.
     pub fn concat_axis(&mut self, parts: &[NodeId], axis: usize) -> Result<NodeId> {
+        self.check_joined(parts, axis)?;
         let mut flat = Vec::with_capacity(parts.len());
         let mut size = 0;
         for &part in parts {
-            let (first, shape) = (self.shape(parts[0]), self.shape(part));
-            if first.with_axis(axis, 1) != shape.with_axis(axis, 1) {
-                return Err(Error::Usage {
-                    what: format!("{first} and {shape} were to be joined along axis {axis}"),
-                    expected: "all other axes must be equal".to_owned(),
-                });
-            }
-            size += shape.axis_size(axis).unwrap_or(0);
-            flat.push(self.merge_from(part, axis)?.0);
+            let (merged, split) = self.merge_from("concat_axis", part, axis)?;
+            size += split.size;
+            flat.push(merged);
         }
         let joined = self.concat(&flat)?;
         let to = parts.first().map(|&first| self.shape(first).with_axis(axis, size)).unwrap_or_default();
         self.reshape(joined, to.dims())
+    }
+
+    /// Refuses values that are none, lack the axis `axis` or differ in another one.
+    fn check_joined(&self, parts: &[NodeId], axis: usize) -> Result<()> {
+        let shapes = parts.iter().map(|&part| self.checked(part)).collect::<Result<Vec<_>>>()?;
+        let mut others = shapes.iter().map(|shape| shape.split_at(axis).map(|_| shape.with_axis(axis, 1)));
+        let first = others.next().flatten();
+        if first.is_some() && others.all(|other| other == first) {
+            return Ok(());
+        }
+        let expected =
+            format!("at least one value; an axis {axis}, counted from 0 without the batch, and all other axes equal");
+        Err(self.misfit("concat_axis", parts, expected))
     }
 
     /// Joins values of one shape along a new axis that becomes the axis `axis`, counted without the batch: `n` of
@@ -57,12 +65,31 @@ impl Graph {
     ///
     /// When there is none, the shapes differ, or they have fewer axes than `axis`.
     pub fn stack(&mut self, parts: &[NodeId], axis: usize) -> Result<NodeId> {
+        self.check_stacked(parts, axis)?;
         let mut raised = Vec::with_capacity(parts.len());
         for &part in parts {
             let dims = self.shape(part).with_new_axis(axis);
             raised.push(self.reshape(part, dims.dims())?);
         }
         self.concat_axis(&raised, axis)
+    }
+
+    /// Refuses values that are none, are no numbers, differ in shape or have fewer axes than `axis`.
+    fn check_stacked(&self, parts: &[NodeId], axis: usize) -> Result<()> {
+        let shapes = parts.iter().map(|&part| self.checked(part)).collect::<Result<Vec<_>>>()?;
+        self.check_kinds("stack", None, parts)?;
+        match shapes.split_first() {
+            Some((first, rest))
+                if first.table().is_none() && axis <= first.inner_rank() && rest.iter().all(|shape| shape == first) =>
+            {
+                Ok(())
+            }
+            _ => {
+                let expected =
+                    format!("at least one value, all of one shape with {axis} axes or more beside the batch");
+                Err(self.misfit("stack", parts, expected))
+            }
+        }
     }
 }
 

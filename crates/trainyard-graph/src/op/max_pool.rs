@@ -63,7 +63,7 @@ impl Graph {
 
 impl Operation for MaxPool {
     fn name(&self) -> &'static str {
-        "max_pool"
+        if self.pooling.sizes.len() == 2 { "max_pool_2d" } else { "max_pool_1d" }
     }
 
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {

@@ -2,7 +2,7 @@
 
 use super::{Op, Operation, only_with_last};
 use crate::device::Call;
-use crate::{Graph, NodeId, Result, Shape};
+use crate::{Graph, NodeId, Result, Shape, Split};
 use serde::{Deserialize, Serialize};
 
 /// The value with `before` zeros in front of each row of its last axis and `after` behind it.
@@ -36,9 +36,9 @@ impl Graph {
     ///
     /// When there is no such axis.
     pub fn pad_axis(&mut self, x: NodeId, axis: usize, before: usize, after: usize) -> Result<NodeId> {
-        let (flat, step) = self.merge_from(x, axis)?;
-        let padded = self.pad(flat, before.saturating_mul(step), after.saturating_mul(step))?;
-        let size = self.shape(padded).last().unwrap_or(0) / step.max(1);
+        let (flat, Split { inner, .. }) = self.merge_from("pad_axis", x, axis)?;
+        let padded = self.pad(flat, before.saturating_mul(inner), after.saturating_mul(inner))?;
+        let size = self.shape(padded).last().unwrap_or(0) / inner.max(1);
         let to = self.shape(x).with_axis(axis, size);
         self.reshape(padded, to.dims())
     }

@@ -3,7 +3,7 @@
 use super::binary::{larger, smaller};
 use super::{Op, Operation, only};
 use crate::device::Call;
-use crate::{Dim, Error, Graph, NodeId, Result, Shape, Split, simd};
+use crate::{Dim, Graph, NodeId, Result, Shape, Split, simd};
 use serde::{Deserialize, Serialize};
 
 /// Which number stands for all.
@@ -44,6 +44,7 @@ impl Graph {
     ///
     /// When an axis is not there or named twice.
     pub fn sum_axes(&mut self, x: NodeId, axes: &[usize], keep_dims: bool) -> Result<NodeId> {
+        self.check_axes("sum_axes", x, axes)?;
         self.reduce_axes(x, axes, keep_dims, |graph, x, axis| {
             let to = graph.shape(x).with_axis(axis, 1);
             graph.sum_to(x, to)
@@ -56,6 +57,7 @@ impl Graph {
     ///
     /// When an axis is not there or named twice.
     pub fn mean_axes(&mut self, x: NodeId, axes: &[usize], keep_dims: bool) -> Result<NodeId> {
+        self.check_axes("mean_axes", x, axes)?;
         let n: usize = axes.iter().filter_map(|&axis| self.shape(x).axis_size(axis)).product();
         let sum = self.sum_axes(x, axes, keep_dims)?;
         self.affine(sum, 1.0 / n as f32, 0.0)
@@ -68,6 +70,7 @@ impl Graph {
     ///
     /// When an axis is not there or named twice.
     pub fn max_axes(&mut self, x: NodeId, axes: &[usize], keep_dims: bool) -> Result<NodeId> {
+        self.check_axes("max_axes", x, axes)?;
         self.reduce_axes(x, axes, keep_dims, |graph, x, axis| graph.reduce(ReduceKind::Max, x, axis))
     }
 
@@ -77,12 +80,25 @@ impl Graph {
     ///
     /// When an axis is not there or named twice.
     pub fn min_axes(&mut self, x: NodeId, axes: &[usize], keep_dims: bool) -> Result<NodeId> {
+        self.check_axes("min_axes", x, axes)?;
         self.reduce_axes(x, axes, keep_dims, |graph, x, axis| graph.reduce(ReduceKind::Min, x, axis))
     }
 
     fn reduce(&mut self, kind: ReduceKind, x: NodeId, axis: usize) -> Result<NodeId> {
         let split = self.shape(x).split_at(axis).unwrap_or_default();
         self.apply(Op::Reduce(Reduce { kind, axis, split }), &[x])
+    }
+
+    /// Refuses axes that `x` lacks or that are named twice.
+    fn check_axes(&self, op: &'static str, x: NodeId, axes: &[usize]) -> Result<()> {
+        let shape = self.checked(x)?;
+        let is_repeated = (1..axes.len()).any(|i| axes[..i].contains(&axes[i]));
+        if is_repeated || axes.iter().any(|&axis| shape.split_at(axis).is_none()) {
+            let expected =
+                format!("the axes {axes:?}, counted from 0 without the batch, to be there and named once each");
+            return Err(self.misfit(op, &[x], expected));
+        }
+        Ok(())
     }
 
     /// Reduces one axis after the other, so that each is a walk over neighbouring numbers.
@@ -94,13 +110,6 @@ impl Graph {
         mut reduce: impl FnMut(&mut Self, NodeId, usize) -> Result<NodeId>,
     ) -> Result<NodeId> {
         let shape = self.shape(x).clone();
-        let is_repeated = (1..axes.len()).any(|i| axes[..i].contains(&axes[i]));
-        if is_repeated || axes.iter().any(|&axis| shape.split_at(axis).is_none()) {
-            return Err(Error::Usage {
-                what: format!("{shape} was to be reduced along the axes {axes:?}"),
-                expected: "name axes that are there, each once, counted from 0 without the batch".to_owned(),
-            });
-        }
         let kept = axes.iter().try_fold(x, |x, &axis| reduce(self, x, axis))?;
         if keep_dims {
             return Ok(kept);

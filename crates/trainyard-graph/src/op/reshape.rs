@@ -2,7 +2,7 @@
 
 use super::{Op, Operation, only};
 use crate::device::Call;
-use crate::{Dim, Error, Graph, NodeId, Result, Shape};
+use crate::{Dim, Graph, NodeId, Result, Shape, Split};
 use serde::{Deserialize, Serialize};
 
 /// The same numbers in the same order, with other axes.
@@ -25,23 +25,20 @@ impl Graph {
         self.apply(Op::Reshape(Reshape { to: Shape::new(dims) }), &[x])
     }
 
-    /// `x` with the axis `axis`, counted without the batch, and those behind it merged into one, and how many numbers there
-    /// are to one place on that axis: what acts on a last axis then acts on any.
+    /// `x` with the axis `axis`, counted without the batch, and those behind it merged into one, and how its numbers lay around
+    /// that axis: what acts on a last axis then acts on any. Errors name the method `op`, which asked for it.
     ///
     /// # Errors
     ///
     /// When there is no such axis.
-    pub(super) fn merge_from(&mut self, x: NodeId, axis: usize) -> Result<(NodeId, usize)> {
-        let shape = self.shape(x).clone();
+    pub(super) fn merge_from(&mut self, op: &'static str, x: NodeId, axis: usize) -> Result<(NodeId, Split)> {
+        let shape = self.checked(x)?.clone();
         let Some(split) = shape.split_at(axis) else {
-            return Err(Error::Usage {
-                what: format!("axis {axis} was asked of a value of shape {shape}"),
-                expected: "axes are counted from 0, without the batch".to_owned(),
-            });
+            return Err(self.misfit(op, &[x], format!("an axis {axis}, counted from 0 without the batch")));
         };
         let lead = usize::from(shape.has_batch()) + axis;
         let merged = Shape::new(&shape.dims()[..lead]).with_new_last(split.size * split.inner);
-        Ok((self.reshape(x, merged.dims())?, split.inner))
+        Ok((self.reshape(x, merged.dims())?, split))
     }
 }
 

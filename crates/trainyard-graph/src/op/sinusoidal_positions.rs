@@ -38,7 +38,7 @@ impl Operation for SinusoidalPositions {
     fn shape(&self, inputs: &[&Shape]) -> Result<Shape, String> {
         match (inputs, self.length, self.dim) {
             ([], 1.., 1..) => Ok(Shape::fixed(&[self.length, self.dim])),
-            _ => Err("a length and a dim above 0".to_owned()),
+            _ => Err(format!("a length and a dim above 0, not {} and {}", self.length, self.dim)),
         }
     }
 

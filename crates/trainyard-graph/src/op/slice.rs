@@ -2,7 +2,7 @@
 
 use super::{Op, Operation, only_with_last};
 use crate::device::Call;
-use crate::{Graph, NodeId, Result, Shape, simd};
+use crate::{Graph, NodeId, Result, Shape, Split, simd};
 use serde::{Deserialize, Serialize};
 
 /// The elements `start..start + len` of the last axis.
@@ -24,7 +24,7 @@ impl Graph {
     /// When the last axis is shorter, or `len` is 0.
     pub fn slice(&mut self, x: NodeId, start: usize, len: usize) -> Result<NodeId> {
         let width = self.shape(x).last().unwrap_or(0);
-        if (start, len) == (0, width) {
+        if (start, len) == (0, width) && len > 0 {
             return Ok(x);
         }
         self.apply(Op::Slice(Slice { start, len, width }), &[x])
@@ -36,8 +36,13 @@ impl Graph {
     ///
     /// When there is no such axis, it is shorter, or `len` is 0.
     pub fn slice_axis(&mut self, x: NodeId, axis: usize, start: usize, len: usize) -> Result<NodeId> {
-        let (flat, step) = self.merge_from(x, axis)?;
-        let part = self.slice(flat, start.saturating_mul(step), len.saturating_mul(step))?;
+        let (flat, Split { size, inner, .. }) = self.merge_from("slice_axis", x, axis)?;
+        if len == 0 || start.checked_add(len).is_none_or(|end| end > size) {
+            let expected =
+                format!("an axis {axis}, counted from 0 without the batch, that holds {len} elements from {start} on");
+            return Err(self.misfit("slice_axis", &[x], expected));
+        }
+        let part = self.slice(flat, start * inner, len * inner)?;
         let to = self.shape(x).with_axis(axis, len);
         self.reshape(part, to.dims())
     }

@@ -45,6 +45,7 @@ impl Graph {
     ///
     /// When the last axis is not of fixed size.
     pub fn sum_last(&mut self, x: NodeId) -> Result<NodeId> {
+        self.check_last("sum_last", x)?;
         let (kept, reduced) = (self.shape(x).with_last(1), self.shape(x).without_last());
         let sum = self.sum_to(x, kept)?;
         self.reshape(sum, reduced.dims())
@@ -56,9 +57,14 @@ impl Graph {
     ///
     /// When the last axis is not of fixed size.
     pub fn mean_last(&mut self, x: NodeId) -> Result<NodeId> {
-        let n = self.shape(x).last().unwrap_or(1);
+        let n = self.check_last("mean_last", x)?;
         let sum = self.sum_last(x)?;
         self.affine(sum, 1.0 / n as f32, 0.0)
+    }
+
+    /// The size of the last axis, which the method `op` sums along: of `[batch]` it would be the sum over the batch.
+    fn check_last(&self, op: &'static str, x: NodeId) -> Result<usize> {
+        self.checked(x)?.last().ok_or_else(|| self.misfit(op, &[x], "a last axis of fixed size"))
     }
 }
 
