@@ -17,8 +17,7 @@ pub struct Binding {
     slots: Vec<Slot>,
     groups: Vec<Group>,
     n_tables: usize,
-    /// Categorical features.
-    n_features: usize,
+    encoding: Encoding,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -89,7 +88,7 @@ impl Binding {
             graph.inputs().iter().map(|&node| slot(graph, node, specs, encoding)).collect::<Result<Vec<_>>>()?;
         let n_tables = specs.iter().filter(|spec| is_table(spec)).count();
         let groups = groups(graph, &slots);
-        Ok(Self { slots, groups, n_tables, n_features: encoding.categorical.len() })
+        Ok(Self { slots, groups, n_tables, encoding: encoding.clone() })
     }
 
     /// Refuses a batch with other lists of ids than the graph reads. What else may be wrong with a batch, a run of the program finds.
@@ -99,12 +98,28 @@ impl Binding {
     /// `Config`, which says what the batch has.
     pub fn check(&self, batch: &Batch) -> Result<()> {
         let rows = batch.ids.iter().map(Ragged::rows).find(|&rows| rows != batch.rows);
-        if batch.ids.len() == self.n_features && rows.is_none() {
+        let features = self.encoding.categorical.len();
+        if batch.ids.len() == features && rows.is_none() {
             return Ok(());
         }
         let (lists, rows) = (batch.ids.len(), rows.unwrap_or(batch.rows));
         let problem = format!("a batch has {} rows with {lists} lists of ids of {rows} rows", batch.rows);
-        Err(Error::config(problem, format!("the model reads {} of {}", self.n_features, batch.rows)))
+        Err(Error::config(problem, format!("the model reads {features} of {}", batch.rows)))
+    }
+
+    /// The error of a program that refused a batch. Where a number is not finite it names the feature, of which the program knows the place
+    /// alone.
+    pub fn explain(&self, batch: &Batch, error: trainyard_graph::Error) -> Error {
+        self.not_finite(batch).unwrap_or_else(|| error.into())
+    }
+
+    fn not_finite(&self, batch: &Batch) -> Option<Error> {
+        let at = batch.numeric.iter().position(|x| !x.is_finite())?;
+        let (row, column) = (at / self.encoding.numeric_width().max(1), at % self.encoding.numeric_width().max(1));
+        let mut features = self.encoding.numeric.iter();
+        let feature = features.find(|feature| (feature.offset..feature.offset + feature.width).contains(&column))?;
+        let problem = format!("feature `{}` is {} in row {row} of a batch", feature.name, batch.numeric[at]);
+        Some(Error::config(problem, "numbers must be finite: fill in what is missing, or leave the row out"))
     }
 
     /// Collects the rows of tables that a batch names, each once, in the order in which they appear.

@@ -181,7 +181,7 @@ impl Predictor {
         }
         let Memory { program, keys, rows } = &mut memory;
         let feeds = BatchFeeds { binding: &self.binding, batch, keys, dense: &self.dense, rows, scale: 1.0 };
-        program.run(&feeds, Mode::Inference)?;
+        program.run(&feeds, Mode::Inference).map_err(|error| self.binding.explain(batch, error))?;
         let predictions = program.output(0).to_vec();
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
         Ok(predictions)

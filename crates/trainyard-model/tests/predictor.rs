@@ -49,6 +49,10 @@ fn rows_of_other_features_are_an_error() {
     let expected = "2 rows with 0 lists of ids of 2 rows; the model reads 1 of 2";
     let message = changed(&|batch| batch.ids.clear());
     assert!(message.contains(expected), "{message}");
+    for broken in [f32::NAN, f32::INFINITY] {
+        let message = changed(&|batch| batch.numeric[1] = broken);
+        assert!(message.contains(&format!("feature `x` is {broken} in row 1 of a batch")), "{message}");
+    }
     changed(&|batch| batch.ids.push(batch.ids[0].clone()));
     changed(&|batch| batch.numeric.truncate(1));
     changed(&|batch| batch.rows = 3);

@@ -69,7 +69,7 @@ impl Evaluator<'_> {
             store.pull(&keys.keys, &mut params)?;
             let (dense, rows) = (&params.dense, &params.rows);
             let feeds = BatchFeeds { binding: self.binding, batch, keys: &keys, dense, rows, scale: 1.0 };
-            self.program.run(&feeds, Mode::Inference)?;
+            self.program.run(&feeds, Mode::Inference).map_err(|error| self.binding.explain(batch, error))?;
             f(self.program.output(0), self.program.output(1), batch);
             Ok(())
         })

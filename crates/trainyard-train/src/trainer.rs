@@ -62,7 +62,8 @@ impl Trainer<'_> {
         let (dense, rows) = (&params.dense, &params.rows);
         let feeds = BatchFeeds { binding: self.binding, batch, keys, dense, rows, scale };
         let step = self.store.step()? + 1;
-        self.program.run(&feeds, Mode::Training { seed: self.config.seed, step })?;
+        let mode = Mode::Training { seed: self.config.seed, step };
+        self.program.run(&feeds, mode).map_err(|error| self.binding.explain(batch, error))?;
         let loss = f64::from(self.program.output(0)[0]);
         if !loss.is_finite() {
             return Err(self.diverged(step, loss)?);
