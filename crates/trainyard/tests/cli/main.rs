@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod commands;
+mod full_disk;
 mod insight;
 mod prepare;
 mod project;

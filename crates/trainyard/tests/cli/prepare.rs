@@ -1,7 +1,7 @@
 //! Rows are made ready ahead of training, and a run goes on from there.
 
 use crate::project::{Project, contents};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -138,35 +138,4 @@ fn a_prepare_that_is_killed_again_and_again_leaves_nothing_half_done() {
     assert!(rows_of(&killed) == rows_of(&whole), "other rows after {kills} kills");
     let names = |project: &Project| cached(project).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
     assert_eq!(names(&killed), names(&whole), "temporary files stayed");
-}
-
-#[test]
-fn a_disk_that_is_full_is_named_and_nothing_stays() {
-    let project = Project::new().write("train.csv", &sorted(60_000));
-    let small = project.path("small");
-    std::fs::create_dir(&small).unwrap();
-    // Room for the encoded rows, not for them and their scratch file.
-    for (size, args) in [("300k", &PREPARE[..]), ("1700k", &SHUFFLE[..])] {
-        let options = format!("size={size}");
-        let mounted =
-            std::process::Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(&small).status();
-        if !mounted.is_ok_and(|status| status.success()) {
-            // Mounting takes rights that not every machine gives.
-            return;
-        }
-        let output = project.output(&[args, &["--output", "small/run"]].concat());
-        let (left, message) = (temporary(&small.join("run/cache")), String::from_utf8_lossy(&output.stderr));
-        assert!(std::process::Command::new("umount").arg(&small).status().unwrap().success());
-        assert!(output.status.code() == Some(1), "{size}: {message}");
-        for part in ["small/run/cache/train", "space"] {
-            assert!(message.contains(part), "{size}: {message}\nlacks `{part}`");
-        }
-        assert!(left.is_empty(), "{size}: {left:?} stayed");
-    }
-}
-
-/// Files that are not whole.
-fn temporary(dir: &Path) -> Vec<PathBuf> {
-    let paths = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    paths.filter(|path| path.extension().is_some_and(|extension| extension == "tmp")).collect()
 }

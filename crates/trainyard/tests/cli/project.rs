@@ -4,6 +4,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_trainyard");
+
 /// A spec for [`rows`]: trains in a moment.
 pub const SPEC: &str = r#"
 name = "small"
@@ -71,7 +73,11 @@ impl Project {
 
     /// The program with arguments, in the folder.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_trainyard"));
+        self.here(PROGRAM, args)
+    }
+
+    fn here(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(args).current_dir(self.folder.path()).env_remove("RUST_LOG");
         command
     }
@@ -91,14 +97,30 @@ impl Project {
     /// Runs the program, which must fail with the code given and say all of `parts`; what it said.
     #[track_caller]
     pub fn fails(&self, args: &[&str], code: i32, parts: &[&str]) -> String {
-        let output = self.output(args);
-        let message = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{message}");
-        for part in parts {
-            assert!(message.contains(part), "{message}\nlacks `{part}`");
-        }
-        message
+        failed(self.output(args), code, parts)
     }
+
+    /// The same with code 1, for a program whose files may not grow beyond so many KiB. The system refuses to write more to them,
+    /// as on a full disk, and asking for that takes no rights.
+    #[track_caller]
+    pub fn fails_within(&self, kib: u32, args: &[&str], parts: &[&str]) -> String {
+        let script = r#"trap "" XFSZ && ulimit -f "$0" && exec "$@""#;
+        // A shell counts blocks of 512 bytes.
+        let blocks = (2 * kib).to_string();
+        let limited = ["-c", script, &blocks, PROGRAM];
+        failed(self.here("sh", &[&limited[..], args].concat()).output().unwrap(), 1, parts)
+    }
+}
+
+/// What a program said that must have failed with the code given and said all of `parts`.
+#[track_caller]
+fn failed(output: Output, code: i32, parts: &[&str]) -> String {
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{message}");
+    for part in parts {
+        assert!(message.contains(part), "{message}\nlacks `{part}`");
+    }
+    message
 }
 
 /// All files below a directory with their content, but those of caches and locks.
