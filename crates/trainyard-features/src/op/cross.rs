@@ -14,7 +14,9 @@ use trainyard_graph::Ragged;
 /// A row in which an input has no value has no combination; `""` is none. Of text, tokens and ints the same as TensorFlow's
 /// `crossed_column` (`sparse_cross_hashed`) and Keras' `HashedCrossing`. Ids with weights are refused, as there.
 ///
-/// Export: over ids, ONNX has shifts, exclusive or and products of `uint64`, which give the same ids; it has no hash of text.
+/// Of one input it is a hash, of ints other than [`Hash`](super::Hash) makes: one that ONNX can compute.
+///
+/// Export: over ids and ints, ONNX has shifts, exclusive or and products of `uint64`, which give the same ids; it has no hash of text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cross {
@@ -28,8 +30,8 @@ pub struct Cross {
 impl Operation for Cross {
     fn check(&self, inputs: &[Input]) -> Checked<Kind> {
         check_buckets("buckets", self.buckets)?;
-        if inputs.len() < 2 {
-            return Err("takes at least two `inputs`".to_string());
+        if inputs.is_empty() {
+            return Err("takes at least one of `inputs`".to_string());
         }
         for input in inputs {
             let needed = "categorical features (`vocabulary`, `bucketize`, `hash`, `identity` make them), text or ints";
@@ -103,6 +105,13 @@ mod tests {
         let hash: u64 = fingerprint_cat64(fingerprint_cat64(CROSS_KEY, 0), 0) % 1_000_000_000_000;
         let columns = vec![("a", ints(&[Some(0), Some(1)])), ("b", ints(&[Some(0), None]))];
         check_ids(SPEC, columns, &[&[hash], &[]], 1_000_000_000_000);
+    }
+
+    #[test]
+    fn one_input_is_hashed_from_the_key() {
+        let id = |number: i64| fingerprint_cat64(CROSS_KEY, number as u64) % 100;
+        let spec = "[x]\nop = 'cross'\ninput = 'n'\nbuckets = 100";
+        check_ids(spec, vec![("n", ints(&[Some(7), None, Some(-1)]))], &[&[id(7)], &[], &[id(-1)]], 100);
     }
 
     #[test]
