@@ -195,10 +195,20 @@ impl Case {
 /// When they are not.
 #[track_caller]
 pub fn close(values: &[f32], expected: &[f32], tolerance: f32) {
-    assert_eq!(values.len(), expected.len(), "{values:?} but expected {expected:?}");
-    for (value, expected_value) in values.iter().zip(expected) {
-        let bound = tolerance * expected_value.abs().max(1.0);
-        assert!((value - expected_value).abs() <= bound, "{values:?} but expected {expected:?}");
+    close_in(&format!("{values:?} but expected {expected:?}"), values, expected, tolerance);
+}
+
+/// As [`close`], for numbers of something that a failure names.
+///
+/// # Panics
+///
+/// When they are not.
+#[track_caller]
+pub fn close_in(what: &str, values: &[f32], expected: &[f32], tolerance: f32) {
+    assert_eq!(values.len(), expected.len(), "{what}");
+    for (i, (value, expected)) in values.iter().zip(expected).enumerate() {
+        let bound = tolerance * expected.abs().max(1.0);
+        assert!((value - expected).abs() <= bound, "{what}: number {i} is {value}, not {expected}");
     }
 }
 

@@ -1,7 +1,12 @@
 //! Basic operations against PyTorch's numbers; `golden/make_basic_golden.py` makes them and names the version.
 
 use serde::Deserialize;
-use trainyard_graph::{Combiner, Cpu, Device, Dim, FeedMap, Graph, Mode, NodeId, Ragged, Result, Shape, gradients};
+use trainyard_graph::{
+    Combiner, Cpu, Device, Dim, FeedMap, Graph, Mode, NodeId, Ragged, Result, Shape, check, gradients,
+};
+
+/// Of single precision against PyTorch's double, relative where a number is above 1.
+const TOLERANCE: f32 = 2e-6;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -114,9 +119,9 @@ impl Input {
 impl Case {
     fn check(&self, rows: usize) -> Result<()> {
         let outputs = self.run(rows)?;
-        check(&format!("{:?}", self.op), &outputs[0], &self.values);
+        check::close_in(&format!("{:?}", self.op), &outputs[0], &self.values, TOLERANCE);
         for (i, (input, gradient)) in self.inputs.iter().zip(&outputs[1..]).enumerate() {
-            check(&format!("{:?}, gradient for input {i}", self.op), gradient, &input.gradient);
+            check::close_in(&format!("{:?}, gradient for input {i}", self.op), gradient, &input.gradient, TOLERANCE);
         }
         Ok(())
     }
@@ -148,15 +153,6 @@ impl Case {
         self.bags.as_ref().unwrap_or(&empty).iter().for_each(|bag| ids.push_row(bag));
         ids.weights = self.bag_weights.as_ref().map(|weights| weights.concat());
         ids
-    }
-}
-
-#[track_caller]
-fn check(what: &str, values: &[f32], expected: &[f32]) {
-    assert_eq!(values.len(), expected.len(), "{what}");
-    for (i, (value, expected)) in values.iter().zip(expected).enumerate() {
-        let bound = 2e-6 * expected.abs().max(1.0);
-        assert!((value - expected).abs() <= bound, "{what}: number {i} is {value}, not {expected}");
     }
 }
 

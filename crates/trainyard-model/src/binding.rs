@@ -114,8 +114,8 @@ impl Binding {
     }
 
     fn not_finite(&self, batch: &Batch) -> Option<Error> {
-        let at = batch.numeric.iter().position(|x| !x.is_finite())?;
-        let (row, column) = (at / self.encoding.numeric_width().max(1), at % self.encoding.numeric_width().max(1));
+        let (at, width) = (batch.numeric.iter().position(|x| !x.is_finite())?, self.encoding.numeric_width().max(1));
+        let (row, column) = (at / width, at % width);
         let mut features = self.encoding.numeric.iter();
         let feature = features.find(|feature| (feature.offset..feature.offset + feature.width).contains(&column))?;
         let problem = format!("feature `{}` is {} in row {row} of a batch", feature.name, batch.numeric[at]);

@@ -3,13 +3,16 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use trainyard_graph::{
-    Activation, Combiner, Cpu, Device, Dim, FeedMap, Graph, Mode, NodeId, Ragged, Returns, gradients,
+    Activation, Combiner, Cpu, Device, Dim, FeedMap, Graph, Mode, NodeId, Ragged, Returns, check, gradients,
 };
 use trainyard_nn::layers::{
     Cross, Dense, FactorizationMachine, GlobalAveragePool, GlobalMaxPool, Gru, Linear, Lstm, Mlp, PositionalEmbedding,
     RmsNorm, SimpleRnn,
 };
 use trainyard_nn::{Network, Result};
+
+/// Of single precision against PyTorch's double, relative where a number is above 1.
+const TOLERANCE: f32 = 2e-6;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -124,7 +127,7 @@ impl Case {
         let mut program = Cpu::new(2).with_micro_batch(2).compile(&network.graph, &outputs)?;
         program.run(&feeds, Mode::Training { seed: 1, step: 1 })?;
         for (i, (name, expected)) in self.expected(&network).into_iter().enumerate() {
-            check(&format!("{:?}, {name}", self.layer), program.output(i), expected);
+            check::close_in(&format!("{:?}, {name}", self.layer), program.output(i), expected, TOLERANCE);
         }
         Ok(())
     }
@@ -183,15 +186,6 @@ fn without_padding(graph: &mut Graph, value: NodeId, mask: Option<NodeId>) -> Re
             Ok(graph.mul(value, column)?)
         }
         _ => Ok(value),
-    }
-}
-
-#[track_caller]
-fn check(what: &str, values: &[f32], expected: &[f32]) {
-    assert_eq!(values.len(), expected.len(), "{what}");
-    for (i, (value, expected)) in values.iter().zip(expected).enumerate() {
-        let bound = 2e-6 * expected.abs().max(1.0);
-        assert!((value - expected).abs() <= bound, "{what}: number {i} is {value}, not {expected}");
     }
 }
 

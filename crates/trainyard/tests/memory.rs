@@ -57,7 +57,7 @@ fn spec() -> String {
     for i in 1..=CATEGORIES {
         writeln!(text, "C{i} = {{ op = \"hash\", buckets = 1000 }}").unwrap();
     }
-    for i in (1..=CATEGORIES).step_by(VALUES.len()).map(|i| i + VALUES.len() - 1).filter(|i| *i <= CATEGORIES) {
+    for i in (VALUES.len()..=CATEGORIES).step_by(VALUES.len()) {
         writeln!(text, "V{i} = {{ op = \"vocabulary\", input = \"C{i}\", top_k = 1000 }}").unwrap();
     }
     writeln!(text, "deciles = {{ op = \"bucketize\", input = \"I1\", quantiles = 10 }}").unwrap();
