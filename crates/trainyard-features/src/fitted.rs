@@ -12,7 +12,7 @@ use crate::statistics::ColumnStatistics;
 use crate::{Error, Result};
 use arrow::record_batch::RecordBatch;
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Numbers per row that a model may read; more would be a slip such as `one_hot` of a large vocabulary.
 const MAX_WIDTH: u64 = 1 << 20;
@@ -38,6 +38,7 @@ struct Inner {
     label_statistics: Option<ColumnStatistics>,
     json: String,
     fingerprint: String,
+    encoding_fingerprint: OnceLock<String>,
 }
 
 impl FittedFeatures {
@@ -59,6 +60,21 @@ impl FittedFeatures {
     /// SHA-256 of [`to_json`](Self::to_json) in hexadecimal, which models and checkpoints repeat.
     pub fn fingerprint(&self) -> String {
         self.inner.fingerprint.clone()
+    }
+
+    /// SHA-256 of what decides how rows are transformed, in hexadecimal, which caches of encoded rows repeat: that of
+    /// [`to_json`](Self::to_json) without statistics.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Artifact`], which would be a bug.
+    pub fn encoding_fingerprint(&self) -> Result<String> {
+        if let Some(fingerprint) = self.inner.encoding_fingerprint.get() {
+            return Ok(fingerprint.clone());
+        }
+        let document = Document::parse(&self.inner.json)?;
+        let json = Document { statistics: Vec::new(), label_statistics: None, ..document }.to_json()?;
+        Ok(self.inner.encoding_fingerprint.get_or_init(|| sha256(&json)).clone())
     }
 
     /// The raw columns that transforming reads; label and weight are not among them.
@@ -151,7 +167,7 @@ impl FittedFeatures {
     /// Builds the kernels of a document, whether it was just fitted or read from a file, so that both behave the same.
     pub(crate) fn new(document: Document) -> Result<Self> {
         let json = document.to_json()?;
-        let fingerprint = Sha256::digest(json.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let fingerprint = sha256(&json);
         let plan = document.plan()?;
         let mut kernels: Vec<Option<Arc<Kernel>>> = vec![None; plan.nodes.len()];
         for (i, node) in plan.nodes.iter().enumerate() {
@@ -174,9 +190,15 @@ impl FittedFeatures {
             label_statistics: document.label_statistics,
             json,
             fingerprint,
+            encoding_fingerprint: OnceLock::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
+}
+
+/// In hexadecimal.
+fn sha256(json: &str) -> String {
+    Sha256::digest(json.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Inner {

@@ -32,6 +32,8 @@ pub struct Fitting {
     targets: Vec<Target>,
     joints: Vec<JointTarget>,
     round: Option<Round>,
+    /// Whether no column is looked at before the label is known.
+    label_first: bool,
     /// That of the collectors, for what features share.
     memory: Memory,
 }
@@ -113,10 +115,34 @@ impl Fitting {
             targets,
             joints,
             round: None,
+            label_first: false,
             memory: Memory::default(),
         };
         fitting.advance()?;
         Ok(fitting)
+    }
+
+    /// Where no feature learns from rows, looks at the label alone first: that pass reads a single column, and the one for
+    /// statistics, the last, can be made while rows are encoded by what is [`learnt`](Self::learnt). Else nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`], which would be a bug.
+    pub fn label_first(mut self) -> Result<Self> {
+        self.label_first = self.known.kernels.iter().all(Option::is_some);
+        self.round = self.next_round()?;
+        Ok(self)
+    }
+
+    /// What transforms rows, as soon as nothing but statistics is to be found out, which it then lacks.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`], which would be a bug.
+    pub fn learnt(&self) -> Result<Option<FittedFeatures>> {
+        let is_learnt = self.known.kernels.iter().all(Option::is_some);
+        let is_labelled = self.known.label.is_some() || self.plan.label.is_none();
+        (is_learnt && is_labelled).then(|| FittedFeatures::new(document(&self.plan, self.known.clone()))).transpose()
     }
 
     /// Whether no further round is needed.
@@ -183,20 +209,7 @@ impl Fitting {
             statistics.push(ColumnStatistics::clone(found));
         }
         let label_statistics = statistics.split_off(self.plan.n_inputs).pop();
-        let names = self.plan.nodes.iter().map(|node| node.name.clone());
-        let constants = self.known.constants.into_iter().flatten().map(Arc::unwrap_or_clone);
-        let fitted = names.zip(constants).filter(|(_, constants)| !constants.is_empty());
-        let document = Document {
-            inputs: Schema { fields: self.plan.inputs().to_vec() },
-            features: self.plan.specs.clone(),
-            fitted: fitted.collect(),
-            label: self.known.label,
-            weight: self.plan.weight.clone(),
-            statistics,
-            label_statistics,
-            ..Document::default()
-        };
-        FittedFeatures::new(document)
+        FittedFeatures::new(Document { statistics, label_statistics, ..document(&self.plan, self.known) })
     }
 
     /// Fits what has become ready and plans the next round.
@@ -293,13 +306,19 @@ impl Fitting {
     }
 
     fn next_round(&self) -> Result<Option<Round>> {
-        let ready = self.targets.iter().enumerate().filter(|(_, target)| self.known.is_ready(target.source));
+        let is_due = |target: &Target| self.known.is_ready(target.source) && !self.waits_for_label(target);
+        let ready = self.targets.iter().enumerate().filter(|(_, target)| is_due(target));
         let single: Vec<(usize, Goal)> = ready.filter_map(|(i, target)| Some((i, target.next_goal()?))).collect();
         let joint: Vec<usize> = (0..self.joints.len()).filter(|&i| self.is_joint_open(&self.joints[i])).collect();
         if single.is_empty() && joint.is_empty() {
             return Ok(None);
         }
         Round::new(self.plan.clone(), self.known.clone(), Goals { single, joint }).map(Some)
+    }
+
+    fn waits_for_label(&self, target: &Target) -> bool {
+        let is_open = self.label_first && self.plan.label.is_some() && self.known.label.is_none();
+        is_open && target.source != Source::Column(self.plan.n_inputs)
     }
 
     /// Whether a feature is to be looked at whose inputs are ready.
@@ -311,6 +330,21 @@ impl Fitting {
 
     fn target(&self, source: Source) -> Option<&Target> {
         self.targets.iter().find(|target| target.source == source)
+    }
+}
+
+/// What is known, without statistics.
+fn document(plan: &Plan, known: Known) -> Document {
+    let names = plan.nodes.iter().map(|node| node.name.clone());
+    let constants = known.constants.into_iter().flatten().map(Arc::unwrap_or_clone);
+    let fitted = names.zip(constants).filter(|(_, constants)| !constants.is_empty());
+    Document {
+        inputs: Schema { fields: plan.inputs().to_vec() },
+        features: plan.specs.clone(),
+        fitted: fitted.collect(),
+        label: known.label,
+        weight: plan.weight.clone(),
+        ..Document::default()
     }
 }
 
@@ -345,6 +379,57 @@ mod tests {
         }
         fitting.finish().unwrap();
         scans
+    }
+
+    /// The bytes of what was fitted, and for each scan the columns that it read and whether features were learnt before it.
+    fn label_first(specs: &str, columns: &Columns, label: Option<LabelSpec>) -> (String, Vec<(Vec<String>, bool)>) {
+        let features = Features::new(toml::from_str(specs).unwrap(), &schema(columns), label, None).unwrap();
+        let (mut fitting, mut scans) = (features.fit().label_first().unwrap(), Vec::new());
+        while !fitting.finished() {
+            let columns_read = fitting.columns().into_iter().map(str::to_owned).collect();
+            scans.push((columns_read, fitting.learnt().unwrap().is_some()));
+            let collector = fitting.collector();
+            collector.update(&rows(columns)).unwrap();
+            fitting.absorb(collector).unwrap();
+        }
+        (fitting.finish().unwrap().to_json(), scans)
+    }
+
+    #[test]
+    fn where_only_the_label_is_learnt_statistics_wait_for_the_last_scan() {
+        let (specs, columns) = (r#"hashed = { op = "hash", input = "town", buckets = 10 }"#, columns(100));
+        let label = || LabelSpec::new("answer", LabelTask::Binary);
+        let features = || Features::new(toml::from_str(specs).unwrap(), &schema(&columns), Some(label()), None).unwrap();
+        let (json, scans) = label_first(specs, &columns, Some(label()));
+        assert_eq!(json, fit_features(features(), &columns).unwrap().to_json());
+        assert_eq!(scans, [(vec!["answer".to_owned()], false), (vec!["town".to_owned()], true)]);
+        let (_, scans) = label_first(specs, &columns, None);
+        assert_eq!(scans, [(vec!["town".to_owned()], true)]);
+    }
+
+    #[test]
+    fn where_features_are_learnt_nothing_waits() {
+        let specs = r#"
+            known = { op = "vocabulary", input = "town" }
+            large = { op = "log1p", input = "near" }
+        "#;
+        let (_, scans) = label_first(specs, &columns(100), Some(LabelSpec::new("answer", LabelTask::Binary)));
+        let all = ["near", "town", "answer"].map(str::to_owned).to_vec();
+        assert_eq!(scans, [(all, false)]);
+    }
+
+    #[test]
+    fn what_is_learnt_transforms_as_what_is_fitted() {
+        let columns = columns(100);
+        let specs = r#"hashed = { op = "hash", input = "town", buckets = 10 }"#;
+        let features = Features::new(toml::from_str(specs).unwrap(), &schema(&columns), None, None).unwrap();
+        let learnt = features.clone().fit().label_first().unwrap().learnt().unwrap().unwrap();
+        let fitted = fit_features(features, &columns).unwrap();
+        let rows = rows(&columns);
+        assert_eq!(learnt.transform(&rows).unwrap(), fitted.transform(&rows).unwrap());
+        assert!(learnt.statistics().is_empty() && fitted.statistics().len() == 1);
+        assert_eq!(learnt.encoding_fingerprint().unwrap(), fitted.encoding_fingerprint().unwrap());
+        assert_ne!(learnt.fingerprint(), fitted.fingerprint());
     }
 
     #[track_caller]
