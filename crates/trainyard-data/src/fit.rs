@@ -1,11 +1,12 @@
 //! Fitting features over all rows of a source.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use trainyard_features::{Collector, Features, FittedFeatures, Memory, Round, Spill};
+use trainyard_features::{Collector, Features, FittedFeatures, Fitting, Memory, Round, Spill};
 
 use crate::ordered::internal;
 use crate::source::BATCH_ROWS;
@@ -61,26 +62,120 @@ pub fn fit_within(
     engine: impl Into<Engine>,
     progress: &dyn Fn(u64),
 ) -> Result<FittedFeatures> {
-    let (mut fitting, engine) = (features.fit(), engine.into());
-    let memory = Memory { bytes: memory.bytes, spill: Spill::new(&memory.directory) };
-    let mut rows = 0;
+    let passes = Passes::new(memory, source, engine.into(), progress);
+    let mut fitting = features.fit();
     while let Some(round) = fitting.round() {
-        let source = source.select(&round.columns())?;
-        let mut progress = |more| {
-            rows += more;
-            progress(rows);
-        };
-        let collector = match &engine {
-            Engine::Local(Resources { threads, .. }) => {
-                let source = source.coded(coded_rows(&memory, source.schema().fields.len(), *threads));
-                pass(*threads, collectors(round, *threads, &memory), &source, &mut progress)?
-            }
-            #[cfg(feature = "cluster")]
-            Engine::Cluster(cluster) => cluster.fit(round, &source, &mut progress)?,
-        };
-        fitting.absorb(collector)?;
+        let found = passes.make(round)?;
+        fitting.absorb(found)?;
     }
     Ok(fitting.finish()?)
+}
+
+/// [`fit_within`] as far as it takes to encode rows. Where no feature learns from rows, threads leave statistics, which nothing but
+/// reports and the label's head read, to [`Cache::build_learnt`](crate::Cache::build_learnt), and one pass over the data is saved.
+///
+/// # Errors
+///
+/// Those of [`fit_within`].
+pub fn learn_within(
+    memory: &FitMemory,
+    features: Features,
+    source: &Source,
+    engine: impl Into<Engine>,
+    progress: &dyn Fn(u64),
+) -> Result<Learnt> {
+    let passes = Passes::new(memory, source, engine.into(), progress);
+    let mut fitting = features.fit();
+    if matches!(passes.engine, Engine::Local(_)) {
+        fitting = fitting.label_first()?;
+    }
+    while let Some(round) = fitting.round() {
+        if let Some(features) = fitting.learnt()? {
+            let open = Open { fitting, memory: passes.memory };
+            return Ok(Learnt { features, engine: passes.engine, open: Some(Box::new(open)) });
+        }
+        let found = passes.make(round)?;
+        fitting.absorb(found)?;
+    }
+    Ok(Learnt { features: fitting.finish()?, engine: passes.engine, open: None })
+}
+
+/// Features that transform rows, whose statistics may still be open.
+#[derive(Debug)]
+pub struct Learnt {
+    features: FittedFeatures,
+    engine: Engine,
+    open: Option<Box<Open>>,
+}
+
+/// Statistics that are to be gathered in one more pass.
+#[derive(Debug)]
+pub(crate) struct Open {
+    fitting: Fitting,
+    memory: Memory,
+}
+
+impl Learnt {
+    /// What transforms rows; without statistics if these are open.
+    pub fn features(&self) -> &FittedFeatures {
+        &self.features
+    }
+
+    /// Whether statistics are still to be gathered.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// The features, the engine that they were learnt on, and what is open.
+    pub(crate) fn into_parts(self) -> (FittedFeatures, Engine, Option<Box<Open>>) {
+        (self.features, self.engine, self.open)
+    }
+}
+
+impl Open {
+    /// What the pass fills; threads share it.
+    pub(crate) fn collector(&self) -> Collector {
+        self.fitting.collector_within(self.memory.clone())
+    }
+
+    /// The features with what the pass has found.
+    pub(crate) fn finish(mut self, found: Collector) -> Result<FittedFeatures> {
+        self.fitting.absorb(found)?;
+        Ok(self.fitting.finish()?)
+    }
+}
+
+/// Passes over the rows of a source.
+struct Passes<'a> {
+    memory: Memory,
+    source: &'a Source,
+    engine: Engine,
+    /// Is told the rows of all passes together.
+    progress: &'a dyn Fn(u64),
+    rows: Cell<u64>,
+}
+
+impl<'a> Passes<'a> {
+    fn new(memory: &FitMemory, source: &'a Source, engine: Engine, progress: &'a dyn Fn(u64)) -> Self {
+        let memory = Memory { bytes: memory.bytes, spill: Spill::new(&memory.directory) };
+        Self { memory, source, engine, progress, rows: Cell::new(0) }
+    }
+
+    fn make(&self, round: &Round) -> Result<Collector> {
+        let source = self.source.select(&round.columns())?;
+        let mut progress = |more| {
+            self.rows.set(self.rows.get() + more);
+            (self.progress)(self.rows.get());
+        };
+        match &self.engine {
+            Engine::Local(Resources { threads, .. }) => {
+                let source = source.coded(coded_rows(&self.memory, source.schema().fields.len(), *threads));
+                pass(*threads, collectors(round, *threads, &self.memory), &source, &mut progress)
+            }
+            #[cfg(feature = "cluster")]
+            Engine::Cluster(cluster) => cluster.fit(round, &source, &mut progress),
+        }
+    }
 }
 
 /// Collectors, each with its part of the memory: one, which all threads share, unless there are more threads than columns to work

@@ -68,7 +68,7 @@ pub use arrow::record_batch::RecordBatch;
 pub use cache::{Cache, Split};
 pub use engine::Engine;
 pub use error::{Error, Place, Result};
-pub use fit::{FitMemory, fit, fit_within};
+pub use fit::{FitMemory, Learnt, fit, fit_within, learn_within};
 pub use loader::{Loader, LoaderConfig, LoaderState, Origin, Share};
 pub use memory::{Memory, Resources};
 pub use profile::{Profiling, profile};

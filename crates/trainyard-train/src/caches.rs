@@ -6,7 +6,7 @@ use crate::observer::{Event, Observer, Stage};
 use crate::spec::TrainConfig;
 use crate::splits::Splits;
 use std::sync::Arc;
-use trainyard_data::{Cache, Engine, Source, Split};
+use trainyard_data::{Cache, Engine, Learnt, Source, Split};
 use trainyard_features::FittedFeatures;
 
 /// The encoded rows of each split.
@@ -23,15 +23,17 @@ impl Caches {
     /// Opens the caches of a run, and makes those that are not there.
     pub(crate) fn build(
         (directory, config): (&Directory, &TrainConfig),
-        features: &FittedFeatures,
+        features: Fitted,
         splits: &Splits,
         engine: &Engine,
         observer: &dyn Observer,
-    ) -> Result<Self> {
-        let builder = Builder { directory, config, features, engine, observer };
-        let train = builder.training(&splits.train)?;
-        let test = splits.test.as_ref().map(|source| builder.split("test", source)).transpose()?;
-        Ok(Self { train, eval: builder.split("eval", &splits.eval)?, test })
+    ) -> Result<(FittedFeatures, Self)> {
+        let builder = Builder { directory, config, engine, observer };
+        let (features, train) = builder.training(features, &splits.train)?;
+        let split = |name, source| builder.split(name, &features, source);
+        let test = splits.test.as_ref().map(|source| split("test", source)).transpose()?;
+        let eval = split("eval", &splits.eval)?;
+        Ok((features, Self { train, eval, test }))
     }
 
     /// The splits that there are, by name.
@@ -41,26 +43,56 @@ impl Caches {
     }
 }
 
+/// The features of a run before its rows are encoded.
+pub(crate) enum Fitted {
+    /// They were fitted, and are in the directory.
+    Known(FittedFeatures),
+    /// They were learnt just now, from the data that has this fingerprint. Statistics may be open, so they are saved when the
+    /// training rows are encoded.
+    Open(Learnt, String),
+}
+
+impl Fitted {
+    pub(crate) fn features(&self) -> &FittedFeatures {
+        match self {
+            Self::Known(features) => features,
+            Self::Open(learnt, _) => learnt.features(),
+        }
+    }
+}
+
 struct Builder<'a> {
     directory: &'a Directory,
     config: &'a TrainConfig,
-    features: &'a FittedFeatures,
     engine: &'a Engine,
     observer: &'a dyn Observer,
 }
 
 impl Builder<'_> {
     /// Rows to judge by.
-    fn split(&self, split: &'static str, source: &Source) -> Result<Arc<Cache>> {
-        Ok(self.told(split, self.encoded(split, (Split::Other, source))?))
+    fn split(&self, split: &'static str, features: &FittedFeatures, source: &Source) -> Result<Arc<Cache>> {
+        self.begin(split);
+        let source = (Split::Other, source);
+        let path = self.directory.cache(split);
+        let cache = Cache::open_or_build(&path, features, source, self.engine.clone(), &|rows| self.tell(rows))?;
+        Ok(self.told(split, cache))
     }
 
-    /// Rows to learn from, in a random order if the directory says so.
-    fn training(&self, source: &Source) -> Result<Arc<Cache>> {
-        let cache = if self.directory.is_shuffled() {
-            self.shuffled(source)?
-        } else {
-            self.encoded("train", (Split::Training, source))?
+    /// Rows to learn from, in a random order if the directory says so, and the features with all that is to be known of them.
+    fn training(&self, features: Fitted, source: &Source) -> Result<(FittedFeatures, Arc<Cache>)> {
+        let (features, cache) = match features {
+            Fitted::Known(features) => {
+                let cache = self.opened(&features, source)?;
+                (features, cache)
+            }
+            Fitted::Open(learnt, data) => {
+                self.begin("train");
+                let path = self.directory.cache("train");
+                let (cache, features) = Cache::build_learnt(&path, learnt, source, &|rows| self.tell(rows))?;
+                self.directory.save_features(&features, &data)?;
+                let cache = if self.directory.is_shuffled() { self.shuffled(cache)? } else { cache };
+                (features, cache)
+            }
         };
         let clustering = cache.label_clustering();
         if clustering > CLUSTERED && !self.config.loader().mixes_all(&cache) {
@@ -70,25 +102,34 @@ impl Builder<'_> {
                 100.0 * clustering
             )));
         }
-        Ok(self.told("train", cache))
+        Ok((features, self.told("train", cache)))
     }
 
-    fn encoded(&self, split: &'static str, source: (Split, &Source)) -> Result<Cache> {
-        self.observer.on(Event::Stage { stage: Stage::Encode(split), rows: None });
-        let (path, progress) = (self.directory.cache(split), |rows| self.observer.on(Event::Rows(rows)));
-        Ok(Cache::open_or_build(&path, self.features, source, self.engine.clone(), &progress)?)
-    }
-
-    fn shuffled(&self, source: &Source) -> Result<Cache> {
-        let (path, seed) = (self.directory.cache("train"), self.config.seed);
-        if let Some(cache) = Cache::open_shuffled(&path, self.features, source, seed)? {
+    /// Training rows of known features.
+    fn opened(&self, features: &FittedFeatures, source: &Source) -> Result<Cache> {
+        let (path, is_shuffled) = (self.directory.cache("train"), self.directory.is_shuffled());
+        if is_shuffled && let Some(cache) = Cache::open_shuffled(&path, features, source, self.config.seed)? {
             return Ok(cache);
         }
-        let cache = self.encoded("train", (Split::Training, source))?;
+        self.begin("train");
+        let source = (Split::Training, source);
+        let cache = Cache::open_or_build(&path, features, source, self.engine.clone(), &|rows| self.tell(rows))?;
+        if is_shuffled { self.shuffled(cache) } else { Ok(cache) }
+    }
+
+    fn shuffled(&self, cache: Cache) -> Result<Cache> {
         // Each row is handled twice.
         self.observer.on(Event::Stage { stage: Stage::Shuffle("train"), rows: Some(2 * cache.rows()) });
-        let progress = |rows| self.observer.on(Event::Rows(rows));
-        Ok(cache.shuffle(&path, seed, self.config.resources(), &progress)?)
+        let (path, resources) = (self.directory.cache("train"), self.config.resources());
+        Ok(cache.shuffle(&path, self.config.seed, resources, &|rows| self.tell(rows))?)
+    }
+
+    fn begin(&self, split: &'static str) {
+        self.observer.on(Event::Stage { stage: Stage::Encode(split), rows: None });
+    }
+
+    fn tell(&self, rows: u64) {
+        self.observer.on(Event::Rows(rows));
     }
 
     /// Tells of rows that were left out.

@@ -1,6 +1,6 @@
 //! From a spec to a trained, evaluated and exported model.
 
-use crate::caches::Caches;
+use crate::caches::{Caches, Fitted};
 use crate::directory::Directory;
 use crate::evaluate::{Evaluation, Evaluator, Figures, baseline, label_summary};
 use crate::hints;
@@ -14,7 +14,7 @@ use crate::trainer::{Ending, Memory, Trainer};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use trainyard_data::{Cache, Engine, FitMemory, SavedView, Source, fit_within};
+use trainyard_data::{Cache, Engine, FitMemory, SavedView, Source, learn_within};
 use trainyard_features::{Features, FittedFeatures, LabelTask};
 use trainyard_graph::{Cpu, Device};
 use trainyard_model::{Architecture, Binding, Bundle, Head, Model, Predictor, TrainingArchitecture, head_of};
@@ -125,7 +125,7 @@ impl Estimator {
         let features = self.fit_features(&learnt, &fingerprint, directory, observer)?;
         let splits = match viewed {
             Some(viewed) => viewed,
-            None => Splits::with_columns(&self.spec, &features.labelled_inputs())?,
+            None => Splits::with_columns(&self.spec, &features.features().labelled_inputs())?,
         };
         // A run that goes on has been told.
         if !directory.cache("train").exists() {
@@ -133,20 +133,21 @@ impl Estimator {
             let notices = hints::notices(&splits.train, &splits.eval, label, threads)?;
             notices.into_iter().for_each(|notice| observer.on(Event::Notice(notice)));
         }
-        let caches = Caches::build((directory, &self.spec.train), &features, &splits, &self.engine, observer)?;
+        let (features, caches) =
+            Caches::build((directory, &self.spec.train), features, &splits, &self.engine, observer)?;
         Ok(Encoded { view, features, caches })
     }
 
-    /// The features, fitted to the training rows unless they were before; `data` tells of the rows whether they are the same.
+    /// The features, fitted to the training rows unless they were before, or as far as it takes to encode; `data` tells of the rows whether they are the same.
     fn fit_features(
         &self,
         learnt: &Source,
         data: &str,
         directory: &Directory,
         observer: &dyn Observer,
-    ) -> Result<FittedFeatures> {
+    ) -> Result<Fitted> {
         if let Some(features) = directory.features(data)? {
-            return Ok(features);
+            return Ok(Fitted::Known(features));
         }
         let (label, weight) = (Some(self.spec.data.label.clone()), self.spec.data.weight_column());
         let features = Features::new(self.spec.features.clone(), learnt.schema(), label, weight)?;
@@ -154,9 +155,12 @@ impl Estimator {
         let bytes = self.spec.train.resources().memory.fit_bytes() as usize;
         let memory = FitMemory { bytes, directory: directory.join("features") };
         let progress = |rows| observer.on(Event::Rows(rows));
-        let fitted = fit_within(&memory, features, learnt, self.engine.clone(), &progress)?;
-        directory.save_features(&fitted, data)?;
-        Ok(fitted)
+        let learnt = learn_within(&memory, features, learnt, self.engine.clone(), &progress)?;
+        if learnt.is_open() {
+            return Ok(Fitted::Open(learnt, data.to_owned()));
+        }
+        directory.save_features(learnt.features(), data)?;
+        Ok(Fitted::Known(learnt.features().clone()))
     }
 
     fn head(&self, features: &FittedFeatures) -> Result<Box<dyn Head>> {

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use arrow::record_batch::RecordBatch;
-use trainyard_features::FittedFeatures;
+use trainyard_features::{Collector, FittedFeatures};
 
 use super::cache::Split;
 use super::layout::Layout;
 use super::writer::Writer;
+use crate::fit::Open;
 use crate::loan::{Loan, Purse};
 use crate::ordered::map_in_order;
 use crate::{Engine, Resources, Result, Scan, Source};
@@ -21,6 +22,16 @@ pub(super) struct Build<'a> {
     pub engine: Engine,
     /// Is told the rows written so far.
     pub progress: &'a dyn Fn(u64),
+    /// Statistics that are gathered on the way. By threads only.
+    pub open: Option<&'a Open>,
+}
+
+/// What became of writing all rows.
+enum Written {
+    /// They are written, and this was found on the way.
+    Whole(Option<Collector>),
+    /// They take another layout.
+    Wider(Layout),
 }
 
 /// The raw rows, of which the first batch tells the layout.
@@ -33,8 +44,8 @@ struct Rows {
 type Encoded = Result<RecordBatch, Layout>;
 
 impl Build<'_> {
-    /// Writes all rows.
-    pub(super) fn run(&self) -> Result<()> {
+    /// Writes all rows, and gives what was found on the way.
+    pub(super) fn run(&self) -> Result<Option<Collector>> {
         let mut rows = self.rows()?;
         let Some(first) = &rows.first else {
             return Err(self.source.no_rows(rows.scan.skipped()));
@@ -42,10 +53,12 @@ impl Build<'_> {
         let (split, features) = self.features;
         let mut layout = Layout::new(features.encoding(), &split.transform(features, first)?);
         // The first rows tell the layout nearly always. Where a later row has more ids than it holds, all is done again.
-        while let Some(wider) = self.write(&layout, rows)? {
-            (layout, rows) = (wider, self.rows()?);
+        loop {
+            match self.write(&layout, rows)? {
+                Written::Whole(found) => return Ok(found),
+                Written::Wider(wider) => (layout, rows) = (wider, self.rows()?),
+            }
         }
-        Ok(())
     }
 
     fn rows(&self) -> Result<Rows> {
@@ -53,12 +66,13 @@ impl Build<'_> {
         Ok(Rows { first: scan.next().transpose()?, scan })
     }
 
-    /// Writes all rows, or gives the layout that it takes.
-    fn write(&self, layout: &Layout, raw: Rows) -> Result<Option<Layout>> {
+    /// Writes all rows, unless they take another layout.
+    fn write(&self, layout: &Layout, raw: Rows) -> Result<Written> {
         let fingerprints = (self.fingerprint.clone(), self.source.fingerprint()?);
         let mut writer = Writer::create(self.path, layout.clone(), fingerprints)?;
+        let found = self.open.map(Open::collector);
         let (mut rows, mut wider) = (0, None);
-        let skipped = self.encode(layout, raw, &mut |encoded| {
+        let skipped = self.encode(layout, raw, found.as_ref(), &mut |encoded| {
             match encoded {
                 Err(layout) => wider = Some(layout),
                 Ok(batch) => {
@@ -69,14 +83,21 @@ impl Build<'_> {
             }
             Ok(wider.is_none())
         })?;
-        if wider.is_none() {
-            writer.finish(skipped)?;
+        if let Some(wider) = wider {
+            return Ok(Written::Wider(wider));
         }
-        Ok(wider)
+        writer.finish(skipped)?;
+        Ok(Written::Whole(found))
     }
 
-    /// Hands the rows to `sink` in their order, until it wants no more; how many were skipped.
-    fn encode(&self, layout: &Layout, rows: Rows, sink: &mut dyn FnMut(Encoded) -> Result<bool>) -> Result<u64> {
+    /// Hands the rows to `sink` in their order, until it wants no more, and shows them to `found`; how many were skipped.
+    fn encode(
+        &self,
+        layout: &Layout,
+        rows: Rows,
+        found: Option<&Collector>,
+        sink: &mut dyn FnMut(Encoded) -> Result<bool>,
+    ) -> Result<u64> {
         let (split, features) = self.features;
         match &self.engine {
             Engine::Local(Resources { threads, memory }) => {
@@ -85,6 +106,7 @@ impl Build<'_> {
                 let raw = first.map(Ok).into_iter().chain(scan.by_ref());
                 let lent = raw.map(|raw| raw.map(|raw| lend(&purse, raw)));
                 let encode = |(raw, loan)| {
+                    found.map_or(Ok(()), |found| found.update(&raw))?;
                     let encoded = layout.encode_or_widen(split.transform(features, &raw)?)?;
                     drop(raw);
                     Ok((encoded, loan))

@@ -17,7 +17,7 @@ use super::build::Build;
 use super::index::{BlockEntry, Index, KEY};
 use super::writer::Writer;
 use crate::error::{Error, Result};
-use crate::{Engine, Source};
+use crate::{Engine, Learnt, Source};
 
 /// What rows are encoded for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,11 +32,12 @@ pub enum Split {
 
 impl Split {
     /// The fingerprint of rows that were encoded for this.
-    fn fingerprint(self, features: &FittedFeatures) -> String {
-        match self {
-            Self::Training => format!("{}-training", features.fingerprint()),
-            Self::Other => features.fingerprint(),
-        }
+    fn fingerprint(self, features: &FittedFeatures) -> Result<String> {
+        let fingerprint = features.encoding_fingerprint()?;
+        Ok(match self {
+            Self::Training => format!("{fingerprint}-training"),
+            Self::Other => fingerprint,
+        })
     }
 
     /// Makes raw rows ready for a model; with labels if the features have one.
@@ -80,13 +81,39 @@ impl Cache {
         engine: impl Into<Engine>,
         progress: &dyn Fn(u64),
     ) -> Result<Cache> {
-        let fingerprint = split.fingerprint(features);
-        let build = Build { path, fingerprint, features: (split, features), source, engine: engine.into(), progress };
+        let fingerprint = split.fingerprint(features)?;
+        let (of_split, engine) = ((split, features), engine.into());
+        let build = Build { path, fingerprint, features: of_split, source, engine, progress, open: None };
         build.run()?;
-        Self::open(path, &split.fingerprint(features))
+        Self::open(path, &build.fingerprint)
     }
 
-    /// Opens a file if it is whole and was written for the features with this fingerprint.
+    /// [`build`](Self::build) of the training rows that features were learnt from, on the same engine; statistics that are open are
+    /// gathered on the way. Also the features with these.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`build`](Self::build) and of [`fit_within`](crate::fit_within).
+    pub fn build_learnt(
+        path: &Path,
+        learnt: Learnt,
+        source: &Source,
+        progress: &dyn Fn(u64),
+    ) -> Result<(Cache, FittedFeatures)> {
+        let (features, engine, open) = learnt.into_parts();
+        let fingerprint = Split::Training.fingerprint(&features)?;
+        let of_split = (Split::Training, &features);
+        let build = Build { path, fingerprint, features: of_split, source, engine, progress, open: open.as_deref() };
+        let found = build.run()?;
+        let cache = Self::open(path, &build.fingerprint)?;
+        match open.zip(found) {
+            Some((open, found)) => Ok((cache, open.finish(found)?)),
+            None => Ok((cache, features)),
+        }
+    }
+
+    /// Opens a file if it is whole and was written for the features with this
+    /// [`encoding_fingerprint`](FittedFeatures::encoding_fingerprint); `-training` behind it says for [`Split::Training`].
     ///
     /// # Errors
     ///
@@ -120,7 +147,7 @@ impl Cache {
         engine: impl Into<Engine>,
         progress: &dyn Fn(u64),
     ) -> Result<Cache> {
-        match Self::open(path, &split.fingerprint(features)) {
+        match Self::open(path, &split.fingerprint(features)?) {
             Ok(cache) if cache.index.source == source.fingerprint()? => Ok(cache),
             _ => Self::build(path, features, (split, source), engine, progress),
         }
@@ -134,7 +161,7 @@ impl Cache {
     /// When a file of the source is not there any more.
     pub fn open_shuffled(path: &Path, features: &FittedFeatures, source: &Source, seed: u64) -> Result<Option<Cache>> {
         let expected = source.fingerprint()?;
-        let cache = Self::open(path, &shuffled(&Split::Training.fingerprint(features), seed)).ok();
+        let cache = Self::open(path, &shuffled(&Split::Training.fingerprint(features)?, seed)).ok();
         Ok(cache.filter(|cache| cache.index.source == expected))
     }
 
@@ -355,7 +382,7 @@ mod tests {
     fn other_programs_can_read_it() {
         let (_folder, cache, features, _) = cache(9_000);
         let reader = FileReader::try_new(File::open(cache.path()).unwrap(), None).unwrap();
-        assert_eq!(reader.schema().metadata()["trainyard.fingerprint"], features.fingerprint());
+        assert_eq!(reader.schema().metadata()["trainyard.fingerprint"], features.encoding_fingerprint().unwrap());
         assert_eq!(reader.map(|batch| batch.unwrap().num_rows()).collect::<Vec<_>>(), [8192, 808]);
     }
 
@@ -372,7 +399,7 @@ mod tests {
         let bytes = std::fs::read(cache.path()).unwrap();
         for length in 0..bytes.len() {
             std::fs::write(cache.path(), &bytes[..length]).unwrap();
-            let error = Cache::open(cache.path(), &features.fingerprint()).unwrap_err();
+            let error = Cache::open(cache.path(), &features.encoding_fingerprint().unwrap()).unwrap_err();
             assert!(matches!(error, Error::DamagedCache { .. }), "{length}: {error}");
         }
     }
@@ -387,7 +414,9 @@ mod tests {
             let mut changed = bytes.clone();
             changed[i] ^= 1 << (i % 8);
             std::fs::write(cache.path(), &changed).unwrap();
-            match Cache::open(cache.path(), &features.fingerprint()).and_then(|cache| read_all(&cache)) {
+            match Cache::open(cache.path(), &features.encoding_fingerprint().unwrap())
+                .and_then(|cache| read_all(&cache))
+            {
                 Ok(rows) => assert_eq!(rows, expected, "byte {i}"),
                 Err(_) => told += 1,
             }

@@ -350,6 +350,7 @@ fn document(plan: &Plan, known: Known) -> Document {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::op::testing::*;
     use crate::{Features, LabelSpec, LabelTask};
 
@@ -366,45 +367,44 @@ mod tests {
         ]
     }
 
-    /// For each scan that fitting takes, the columns that it reads.
-    fn scans(specs: &str, columns: &Columns) -> Vec<Vec<String>> {
-        let label = LabelSpec::new("answer", LabelTask::Binary);
-        let features = Features::new(toml::from_str(specs).unwrap(), &schema(columns), Some(label), None);
-        let (mut fitting, mut scans) = (features.unwrap().fit(), Vec::new());
-        while !fitting.finished() {
-            scans.push(fitting.columns().into_iter().map(str::to_owned).collect());
-            let collector = fitting.collector();
-            collector.update(&rows(columns)).unwrap();
-            fitting.absorb(collector).unwrap();
-        }
-        fitting.finish().unwrap();
-        scans
+    fn features(specs: &str, columns: &Columns, label: Option<LabelSpec>) -> Features {
+        Features::new(toml::from_str(specs).unwrap(), &schema(columns), label, None).unwrap()
     }
 
-    /// The bytes of what was fitted, and for each scan the columns that it read and whether features were learnt before it.
-    fn label_first(specs: &str, columns: &Columns, label: Option<LabelSpec>) -> (String, Vec<(Vec<String>, bool)>) {
-        let features = Features::new(toml::from_str(specs).unwrap(), &schema(columns), label, None).unwrap();
-        let (mut fitting, mut scans) = (features.fit().label_first().unwrap(), Vec::new());
+    fn answer() -> Option<LabelSpec> {
+        Some(LabelSpec::new("answer", LabelTask::Binary))
+    }
+
+    /// What is fitted, and for each scan the columns that it reads and whether features are learnt before it.
+    fn finish(mut fitting: Fitting, columns: &Columns) -> (FittedFeatures, Vec<(Vec<String>, bool)>) {
+        let mut scans = Vec::new();
         while !fitting.finished() {
-            let columns_read = fitting.columns().into_iter().map(str::to_owned).collect();
-            scans.push((columns_read, fitting.learnt().unwrap().is_some()));
+            let reads = fitting.columns().into_iter().map(str::to_owned).collect();
+            scans.push((reads, fitting.learnt().unwrap().is_some()));
             let collector = fitting.collector();
             collector.update(&rows(columns)).unwrap();
             fitting.absorb(collector).unwrap();
         }
-        (fitting.finish().unwrap().to_json(), scans)
+        (fitting.finish().unwrap(), scans)
     }
+
+    /// For each scan that fitting takes, the columns that it reads.
+    fn scans(specs: &str, columns: &Columns) -> Vec<Vec<String>> {
+        let (_, scans) = finish(features(specs, columns, answer()).fit(), columns);
+        scans.into_iter().map(|(reads, _)| reads).collect()
+    }
+
+    const HASHED: &str = r#"hashed = { op = "hash", input = "town", buckets = 10 }"#;
 
     #[test]
     fn where_only_the_label_is_learnt_statistics_wait_for_the_last_scan() {
-        let (specs, columns) = (r#"hashed = { op = "hash", input = "town", buckets = 10 }"#, columns(100));
-        let label = || LabelSpec::new("answer", LabelTask::Binary);
-        let features = || Features::new(toml::from_str(specs).unwrap(), &schema(&columns), Some(label()), None).unwrap();
-        let (json, scans) = label_first(specs, &columns, Some(label()));
-        assert_eq!(json, fit_features(features(), &columns).unwrap().to_json());
-        assert_eq!(scans, [(vec!["answer".to_owned()], false), (vec!["town".to_owned()], true)]);
-        let (_, scans) = label_first(specs, &columns, None);
-        assert_eq!(scans, [(vec!["town".to_owned()], true)]);
+        let columns = columns(100);
+        let label_first = |label| finish(features(HASHED, &columns, label).fit().label_first().unwrap(), &columns);
+        let (fitted, scans) = label_first(answer());
+        assert_eq!(fitted.to_json(), finish(features(HASHED, &columns, answer()).fit(), &columns).0.to_json());
+        let town = (vec!["town".to_owned()], true);
+        assert_eq!(scans, [(vec!["answer".to_owned()], false), town.clone()]);
+        assert_eq!(label_first(None).1, [town]);
     }
 
     #[test]
@@ -413,18 +413,17 @@ mod tests {
             known = { op = "vocabulary", input = "town" }
             large = { op = "log1p", input = "near" }
         "#;
-        let (_, scans) = label_first(specs, &columns(100), Some(LabelSpec::new("answer", LabelTask::Binary)));
-        let all = ["near", "town", "answer"].map(str::to_owned).to_vec();
-        assert_eq!(scans, [(all, false)]);
+        let columns = columns(100);
+        let (_, scans) = finish(features(specs, &columns, answer()).fit().label_first().unwrap(), &columns);
+        assert_eq!(scans, [(["near", "town", "answer"].map(str::to_owned).to_vec(), false)]);
     }
 
     #[test]
     fn what_is_learnt_transforms_as_what_is_fitted() {
         let columns = columns(100);
-        let specs = r#"hashed = { op = "hash", input = "town", buckets = 10 }"#;
-        let features = Features::new(toml::from_str(specs).unwrap(), &schema(&columns), None, None).unwrap();
-        let learnt = features.clone().fit().label_first().unwrap().learnt().unwrap().unwrap();
-        let fitted = fit_features(features, &columns).unwrap();
+        let fitting = features(HASHED, &columns, None).fit().label_first().unwrap();
+        let learnt = fitting.learnt().unwrap().unwrap();
+        let (fitted, _) = finish(fitting, &columns);
         let rows = rows(&columns);
         assert_eq!(learnt.transform(&rows).unwrap(), fitted.transform(&rows).unwrap());
         assert!(learnt.statistics().is_empty() && fitted.statistics().len() == 1);
