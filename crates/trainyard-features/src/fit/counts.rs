@@ -1,7 +1,7 @@
 //! How often each value occurs.
 
 use super::spill::{Run, Spill, Value};
-use super::table::{ShortText, Table};
+use super::table::{Key, ShortText, Table};
 use super::top::Top;
 use super::wire::{Reader, Wire, Writer};
 use crate::Result;
@@ -363,12 +363,13 @@ impl Counts {
             for (text, count) in texts.by_ref().take(CHUNK) {
                 seen += 1;
                 match ShortText::new(text.as_bytes()) {
-                    _ if !self.keeps_text(text) => {}
                     Some(text) => {
+                        // A text that is not kept is overwritten by the next.
                         short[n] = (text, count);
-                        n += 1;
+                        n += usize::from(self.keeps_short(text));
                     }
-                    None => self.insert_long(text, count),
+                    None if self.keeps_long(text) => self.insert_long(text, count),
+                    None => {}
                 }
             }
             if seen == 0 {
@@ -395,24 +396,28 @@ impl Counts {
     }
 
     fn add_text(&mut self, text: &str, count: u64) {
-        if self.keeps_text(text) {
-            match ShortText::new(text.as_bytes()) {
-                Some(short) => self.texts.add(short, count),
-                None => self.insert_long(text, count),
+        match ShortText::new(text.as_bytes()) {
+            Some(short) => self.add_short(short, count),
+            None if self.keeps_long(text) => {
+                self.insert_long(text, count);
+                self.shrink();
             }
-            self.shrink();
+            None => {}
         }
     }
 
     fn add_short(&mut self, text: ShortText, count: u64) {
-        if self.level > 0 {
-            return self.add_text(&text.text(), count);
+        if self.keeps_short(text) {
+            self.texts.add(text, count);
+            self.shrink();
         }
-        self.texts.add(text, count);
-        self.shrink();
     }
 
-    fn keeps_text(&self, text: &str) -> bool {
+    fn keeps_short(&self, text: ShortText) -> bool {
+        self.level == 0 || keeps(self.level, text_hash(text))
+    }
+
+    fn keeps_long(&self, text: &str) -> bool {
         self.level == 0 || keeps(self.level, farm_fingerprint64(text.as_bytes()))
     }
 
@@ -439,7 +444,7 @@ impl Counts {
     fn raise(&mut self, level: u32) {
         self.level = level;
         self.numbers.retain(|number| keeps(level, number_hash(number)));
-        self.texts.retain(|text| keeps(level, text.with_bytes(farm_fingerprint64)));
+        self.texts.retain(|text| keeps(level, text_hash(text)));
         self.long.retain(|text, _| keeps(level, farm_fingerprint64(text.as_bytes())));
         self.long_bytes = self.long.keys().map(|text| LONG_BYTES + text.len()).sum();
     }
@@ -480,6 +485,11 @@ impl Wire for Counts {
 
 fn float(bits: u64) -> f32 {
     f32::from_bits(bits as u32)
+}
+
+/// Its leading bits are others than those that choose the place in a table.
+fn text_hash(text: ShortText) -> u64 {
+    text.hash().rotate_left(32)
 }
 
 fn number_hash(number: u64) -> u64 {

@@ -8,7 +8,7 @@ const CHUNK: usize = 128;
 
 /// What a [`Table`] counts.
 pub(super) trait Key: Copy + Ord + Default + Debug {
-    /// Bits, of which the highest choose the place. They decide nothing that can be seen.
+    /// Bits, of which the highest choose the place.
     fn hash(self) -> u64;
 }
 
@@ -162,10 +162,11 @@ impl<K: Key> Table<K> {
 
     /// Keeps the keys that pass.
     pub fn retain(&mut self, passes: impl Fn(K) -> bool) {
-        let old = std::mem::take(self);
-        let kept = old.iter().filter(|(key, _)| passes(*key)).count();
-        self.reserve(kept);
-        old.iter().filter(|(key, _)| passes(*key)).for_each(|(key, count)| self.add_hashed(key.hash(), key, count));
+        let kept: Vec<(K, u64)> = self.iter().filter(|(key, _)| passes(*key)).collect();
+        // Slots stay, as those that go make room for others.
+        self.slots.fill((K::default(), 0));
+        self.len = 0;
+        kept.into_iter().for_each(|(key, count)| self.add_hashed(key.hash(), key, count));
     }
 
     /// The number of slots when there are too few for more keys: at least a quarter stays free.
