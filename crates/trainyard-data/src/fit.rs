@@ -62,17 +62,12 @@ pub fn fit_within(
     engine: impl Into<Engine>,
     progress: &dyn Fn(u64),
 ) -> Result<FittedFeatures> {
-    let passes = Passes::new(memory, source, engine.into(), progress);
-    let mut fitting = features.fit();
-    while let Some(round) = fitting.round() {
-        let found = passes.make(round)?;
-        fitting.absorb(found)?;
-    }
-    Ok(fitting.finish()?)
+    let memory = Memory { bytes: memory.bytes, spill: Spill::new(&memory.directory) };
+    Passes::new(memory, source, engine.into(), progress).finish(features.fit())
 }
 
-/// [`fit_within`] as far as it takes to encode rows. Where no feature learns from rows, threads leave statistics, which nothing but
-/// reports and the label's head read, to [`Cache::build_learnt`](crate::Cache::build_learnt), and one pass over the data is saved.
+/// [`fit_within`] as far as it takes to encode rows. Where no feature learns from rows, threads leave statistics, which reports and
+/// heads read, to [`Cache::build_learnt`](crate::Cache::build_learnt): one pass over the data is saved.
 ///
 /// # Errors
 ///
@@ -84,13 +79,15 @@ pub fn learn_within(
     engine: impl Into<Engine>,
     progress: &dyn Fn(u64),
 ) -> Result<Learnt> {
+    let memory = Memory { bytes: memory.bytes, spill: Spill::new(&memory.directory) };
     let passes = Passes::new(memory, source, engine.into(), progress);
     let mut fitting = features.fit();
-    if matches!(passes.engine, Engine::Local(_)) {
+    let is_local = matches!(passes.engine, Engine::Local(_));
+    if is_local && fitting.learnt()?.is_none() {
         fitting = fitting.label_first()?;
     }
     while let Some(round) = fitting.round() {
-        if let Some(features) = fitting.learnt()? {
+        if is_local && let Some(features) = fitting.learnt()? {
             let open = Open { fitting, memory: passes.memory };
             return Ok(Learnt { features, engine: passes.engine, open: Some(Box::new(open)) });
         }
@@ -139,9 +136,15 @@ impl Open {
     }
 
     /// The features with what the pass has found.
-    pub(crate) fn finish(mut self, found: Collector) -> Result<FittedFeatures> {
-        self.fitting.absorb(found)?;
-        Ok(self.fitting.finish()?)
+    pub(crate) fn finish(&self, found: Collector) -> Result<FittedFeatures> {
+        let mut fitting = self.fitting.clone();
+        fitting.absorb(found)?;
+        Ok(fitting.finish()?)
+    }
+
+    /// The features by a pass of its own.
+    pub(crate) fn fit(self, source: &Source, engine: Engine, progress: &dyn Fn(u64)) -> Result<FittedFeatures> {
+        Passes::new(self.memory, source, engine, progress).finish(self.fitting)
     }
 }
 
@@ -156,9 +159,17 @@ struct Passes<'a> {
 }
 
 impl<'a> Passes<'a> {
-    fn new(memory: &FitMemory, source: &'a Source, engine: Engine, progress: &'a dyn Fn(u64)) -> Self {
-        let memory = Memory { bytes: memory.bytes, spill: Spill::new(&memory.directory) };
+    fn new(memory: Memory, source: &'a Source, engine: Engine, progress: &'a dyn Fn(u64)) -> Self {
         Self { memory, source, engine, progress, rows: Cell::new(0) }
+    }
+
+    /// Makes all that are left.
+    fn finish(&self, mut fitting: Fitting) -> Result<FittedFeatures> {
+        while let Some(round) = fitting.round() {
+            let found = self.make(round)?;
+            fitting.absorb(found)?;
+        }
+        Ok(fitting.finish()?)
     }
 
     fn make(&self, round: &Round) -> Result<Collector> {

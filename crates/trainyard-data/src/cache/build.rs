@@ -131,11 +131,106 @@ fn lend(purse: &Purse, raw: RecordBatch) -> (RecordBatch, Loan<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::path::{Path, PathBuf};
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use trainyard_features::Features;
+    use tempfile::TempDir;
+    use trainyard_features::{ColumnType, Features, LabelSpec, LabelTask};
 
-    use crate::{Cache, Source, SourceConfig, Split, fit};
+    use crate::{Cache, Error, FitMemory, Result, Source, SourceConfig, Split, fit, learn_within};
+
+    /// Features that learn nothing from the rows of a CSV with columns `town`, `tags`, `n` and `label`, and these.
+    fn hashed(csv: &Path, (task, label_type): (LabelTask, ColumnType)) -> (Features, Source) {
+        let config = SourceConfig { path: csv.into(), ..SourceConfig::default() };
+        let columns = ["town", "tags"].map(|name| (name, Some(ColumnType::Text)));
+        let columns = [&columns[..], &[("n", Some(ColumnType::Float)), ("label", Some(label_type))]].concat();
+        let source = Source::open(&config, &columns).unwrap();
+        let specs = r#"{
+            "town": { "op": "hash", "buckets": 50 },
+            "words": { "op": "tokenize", "input": "tags" },
+            "tag_ids": { "op": "hash", "input": "words", "buckets": 9 },
+            "large": { "op": "log1p", "input": "n" }
+        }"#;
+        let specs = serde_json::from_str(specs).unwrap();
+        let features = Features::new(specs, source.schema(), Some(LabelSpec::new("label", task)), None).unwrap();
+        (features, source)
+    }
+
+    /// Rows with labels in turn; from the second block on with more tags than before.
+    fn rows(n: usize, labels: &[&str]) -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv");
+        let row = |i: usize| {
+            let tags = if i < 8192 { "a" } else { "b a" };
+            format!("town{},{tags},{}.5,{}\n", i % 97, i % 1000, labels[i % labels.len()])
+        };
+        std::fs::write(&path, format!("town,tags,n,label\n{}", (0..n).map(row).collect::<String>())).unwrap();
+        (folder, path)
+    }
+
+    /// `features.json` and the bytes of the cache, by a pass for the features and one for the rows, or by as few as it takes; and
+    /// the rows of which the latter was told.
+    fn built(csv: &Path, label: (LabelTask, ColumnType), threads: Option<usize>) -> Result<(String, Vec<u8>, u64)> {
+        let ((features, source), told) = (hashed(csv, label), Cell::new(0));
+        let path = csv.with_extension("arrow");
+        let count = |_: u64| told.set(told.get() + 1);
+        let fitted = if let Some(threads) = threads {
+            let learnt = learn_within(&FitMemory::default(), features, &source, threads, &count)?;
+            Cache::build_learnt(&path, learnt, &source, &count)?.1
+        } else {
+            let fitted = fit(features, &source, 2, &count)?;
+            Cache::build(&path, &fitted, (Split::Training, &source), 2, &count)?;
+            fitted
+        };
+        Ok((fitted.to_json(), std::fs::read(path).unwrap(), told.get()))
+    }
+
+    #[test]
+    fn statistics_gathered_on_the_way_are_those_of_a_pass_of_their_own() {
+        let classes = |column_type| [(LabelTask::Binary, column_type), (LabelTask::Multiclass, column_type)];
+        let tasks = [classes(ColumnType::Int), classes(ColumnType::Float), classes(ColumnType::Text)].concat();
+        let tasks = [tasks, vec![(LabelTask::Regression, ColumnType::Float)]].concat();
+        for labels in [["0", "1"], ["1", "0"], ["2", "1"], ["-1", "1"]] {
+            let (_folder, csv) = rows(20_000, &labels);
+            for &task in &tasks {
+                let (json, bytes, _) = built(&csv, task, None).unwrap();
+                for threads in [1, 3] {
+                    let learnt = built(&csv, task, Some(threads)).unwrap();
+                    assert_eq!(learnt.0, json, "{task:?} {labels:?}");
+                    assert!(learnt.1 == bytes, "{task:?} {labels:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_usual_label_takes_one_pass() {
+        let (_folder, csv) = rows(8192, &["0", "1"]);
+        for task in [(LabelTask::Binary, ColumnType::Int), (LabelTask::Regression, ColumnType::Float)] {
+            assert_eq!(built(&csv, task, Some(2)).unwrap().2, 1);
+            assert_eq!(built(&csv, task, None).unwrap().2, 2);
+        }
+    }
+
+    #[test]
+    fn a_label_that_cannot_be_learnt_is_told_as_by_a_pass_of_its_own() {
+        for (task, labels) in [
+            ((LabelTask::Binary, ColumnType::Int), &["0", "1", ""][..]),
+            ((LabelTask::Binary, ColumnType::Int), &["0"]),
+            ((LabelTask::Binary, ColumnType::Int), &["0", "1", "2"]),
+            ((LabelTask::Regression, ColumnType::Float), &["0.5", "inf"]),
+            ((LabelTask::Regression, ColumnType::Float), &["3"]),
+        ] {
+            let (folder, csv) = rows(9000, labels);
+            let message = |threads| match built(&csv, task, threads) {
+                Err(error @ Error::Features(_)) => error.to_string(),
+                other => panic!("{labels:?}: {other:?}"),
+            };
+            assert_eq!(message(Some(2)), message(None));
+            assert!(std::fs::read_dir(folder.path()).unwrap().all(|file| !file.unwrap().path().ends_with("tmp")));
+        }
+    }
 
     #[test]
     fn rows_that_need_another_layout_get_it() {

@@ -17,7 +17,9 @@ use super::build::Build;
 use super::index::{BlockEntry, Index, KEY};
 use super::writer::Writer;
 use crate::error::{Error, Result};
-use crate::{Engine, Learnt, Source};
+use crate::fit::{Learnt, Open};
+use crate::ordered::internal;
+use crate::{Engine, Source};
 
 /// What rows are encoded for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +93,8 @@ impl Cache {
     /// [`build`](Self::build) of the training rows that features were learnt from, on the same engine; statistics that are open are
     /// gathered on the way. Also the features with these.
     ///
+    /// Where the label turns out not to be what it was taken for, the features are fitted and the rows encoded once more.
+    ///
     /// # Errors
     ///
     /// Those of [`build`](Self::build) and of [`fit_within`](crate::fit_within).
@@ -101,15 +105,33 @@ impl Cache {
         progress: &dyn Fn(u64),
     ) -> Result<(Cache, FittedFeatures)> {
         let (features, engine, open) = learnt.into_parts();
-        let fingerprint = Split::Training.fingerprint(&features)?;
-        let of_split = (Split::Training, &features);
-        let build = Build { path, fingerprint, features: of_split, source, engine, progress, open: open.as_deref() };
-        let found = build.run()?;
-        let cache = Self::open(path, &build.fingerprint)?;
-        match open.zip(found) {
-            Some((open, found)) => Ok((cache, open.finish(found)?)),
-            None => Ok((cache, features)),
-        }
+        let fitted = match open {
+            None => features,
+            Some(open) => match Self::build_open(path, (&features, &open), (source, engine.clone()), progress) {
+                Ok((Some(cache), fitted)) => return Ok((cache, fitted)),
+                Ok((None, fitted)) => fitted,
+                // A label that is none of the usual ones, or a value that a pass over all rows tells more about.
+                Err(Error::Features(_)) => open.fit(source, engine.clone(), progress)?,
+                Err(error) => return Err(error),
+            },
+        };
+        let cache = Self::build(path, &fitted, (Split::Training, source), engine, progress)?;
+        Ok((cache, fitted))
+    }
+
+    /// Encodes rows and gathers statistics; no cache when the features are not what they were taken for.
+    fn build_open(
+        path: &Path,
+        (features, open): (&FittedFeatures, &Open),
+        (source, engine): (&Source, Engine),
+        progress: &dyn Fn(u64),
+    ) -> Result<(Option<Cache>, FittedFeatures)> {
+        let (of_split, fingerprint) = ((Split::Training, features), Split::Training.fingerprint(features)?);
+        let build = Build { path, fingerprint, features: of_split, source, engine, progress, open: Some(open) };
+        let found = build.run()?.ok_or_else(|| internal("nothing was gathered while rows were encoded"))?;
+        let fitted = open.finish(found)?;
+        let is_same = fitted.encoding_fingerprint()? == features.encoding_fingerprint()?;
+        Ok((is_same.then(|| Self::open(path, &build.fingerprint)).transpose()?, fitted))
     }
 
     /// Opens a file if it is whole and was written for the features with this

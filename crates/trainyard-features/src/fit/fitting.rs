@@ -134,15 +134,21 @@ impl Fitting {
         Ok(self)
     }
 
-    /// What transforms rows, as soon as nothing but statistics is to be found out, which it then lacks.
+    /// What transforms rows, as soon as nothing but statistics is to be found out, which it then lacks. A label that is not known
+    /// yet is taken for what it usually is: whether it is that shows in the [`encoding_fingerprint`] of what is fitted.
+    ///
+    /// [`encoding_fingerprint`]: FittedFeatures::encoding_fingerprint
     ///
     /// # Errors
     ///
     /// [`Error::Internal`], which would be a bug.
     pub fn learnt(&self) -> Result<Option<FittedFeatures>> {
-        let is_learnt = self.known.kernels.iter().all(Option::is_some);
-        let is_labelled = self.known.label.is_some() || self.plan.label.is_none();
-        (is_learnt && is_labelled).then(|| FittedFeatures::new(document(&self.plan, self.known.clone()))).transpose()
+        let mut known = self.known.clone();
+        if let (None, Some(spec)) = (&known.label, &self.plan.label) {
+            known.label = spec.usual(self.plan.columns[self.plan.n_inputs].column_type);
+        }
+        let is_learnt = known.kernels.iter().all(Option::is_some) && known.label.is_some() == self.plan.label.is_some();
+        is_learnt.then(|| FittedFeatures::new(document(&self.plan, known))).transpose()
     }
 
     /// Whether no further round is needed.
@@ -352,7 +358,7 @@ fn document(plan: &Plan, known: Known) -> Document {
 mod tests {
     use super::*;
     use crate::op::testing::*;
-    use crate::{Features, LabelSpec, LabelTask};
+    use crate::{Features, LabelSpec, LabelTask, LabelValue};
 
     /// Numbers so near to each other that one scan leaves their quartiles open, others whose quartiles it finds, a text, and the
     /// label.
@@ -400,11 +406,47 @@ mod tests {
     fn where_only_the_label_is_learnt_statistics_wait_for_the_last_scan() {
         let columns = columns(100);
         let label_first = |label| finish(features(HASHED, &columns, label).fit().label_first().unwrap(), &columns);
-        let (fitted, scans) = label_first(answer());
-        assert_eq!(fitted.to_json(), finish(features(HASHED, &columns, answer()).fit(), &columns).0.to_json());
-        let town = (vec!["town".to_owned()], true);
-        assert_eq!(scans, [(vec!["answer".to_owned()], false), town.clone()]);
-        assert_eq!(label_first(None).1, [town]);
+        let towns = || Some(LabelSpec::new("town", LabelTask::Multiclass));
+        let specs = r#"part = { op = "bucketize", input = "near", boundaries = [0.5] }"#;
+        let (fitted, scans) = finish(features(specs, &columns, towns()).fit().label_first().unwrap(), &columns);
+        assert_eq!(fitted.to_json(), finish(features(specs, &columns, towns()).fit(), &columns).0.to_json());
+        let reads = |column: &str, is_learnt| (vec![column.to_owned()], is_learnt);
+        assert_eq!(scans, [reads("town", false), reads("near", true)]);
+        assert_eq!(label_first(None).1, [reads("town", true)]);
+    }
+
+    #[test]
+    fn a_usual_label_is_learnt_before_any_scan() {
+        let learnt = |spec: LabelSpec, columns: &Columns| {
+            let learnt = features(HASHED, columns, Some(spec)).fit().learnt().unwrap()?;
+            Some(learnt.label().unwrap().classes().to_vec())
+        };
+        let columns = columns(10);
+        let of = |column: &str, task| learnt(LabelSpec::new(column, task), &columns);
+        assert_eq!(of("answer", LabelTask::Binary), Some(vec!["0".to_owned(), "1".to_owned()]));
+        assert_eq!(of("near", LabelTask::Regression), Some(vec![]));
+        assert_eq!(of("answer", LabelTask::Multiclass), None);
+        let positive = |value| LabelSpec { positive: Some(value), ..answer().unwrap() };
+        assert_eq!(learnt(positive(LabelValue::Int(0)), &columns), Some(vec!["1".to_owned(), "0".to_owned()]));
+        assert_eq!(learnt(positive(LabelValue::Int(2)), &columns), None);
+    }
+
+    #[test]
+    fn a_label_that_is_not_as_usual_shows_in_the_fingerprint() {
+        let check = |numbers: [f64; 2], is_usual: bool| {
+            let columns = vec![("town", texts(&["Bern", "Chur"])), ("answer", floats(&numbers))];
+            let fitting = features(HASHED, &columns, answer()).fit();
+            let learnt = fitting.learnt().unwrap().unwrap();
+            let (fitted, _) = finish(fitting, &columns);
+            assert_eq!(
+                fitted.encoding_fingerprint().unwrap() == learnt.encoding_fingerprint().unwrap(),
+                is_usual,
+                "{numbers:?}"
+            );
+        };
+        check([0.0, 1.0], true);
+        check([1.0, 2.0], false);
+        check([-1.0, 1.0], false);
     }
 
     #[test]

@@ -97,6 +97,21 @@ impl LabelSpec {
         }
     }
 
+    /// The encoder for values of this type that most such labels have: numbers as they are, and classes 0 and 1 or false and
+    /// true; `None` where the type does not tell. Fitting decides.
+    pub(crate) fn usual(&self, column_type: ColumnType) -> Option<Label> {
+        let mut classes = match (self.task, column_type) {
+            (LabelTask::Regression, _) => Vec::new(),
+            (LabelTask::Binary, ColumnType::Int | ColumnType::Float) => vec!["0".to_owned(), "1".to_owned()],
+            (LabelTask::Binary, ColumnType::Bool) => vec!["false".to_owned(), "true".to_owned()],
+            _ => return None,
+        };
+        if self.task == LabelTask::Binary {
+            self.sort_binary(&mut classes).ok()?;
+        }
+        Label::new(self.clone(), column_type, classes).ok()
+    }
+
     /// Makes the encoder from what fitting found.
     pub(crate) fn fit(&self, column_type: ColumnType, findings: &Findings<'_>) -> Result<Label> {
         let missing = findings.survey.missing;
