@@ -209,8 +209,13 @@ impl Run<'_> {
                 return Ok(Trained { ending, was_complete: true, results: Some(results), export: Some(export) });
             }
         }
-        let snapshot = trainer.checkpoints.load(best)?.snapshot;
-        store.restore(&snapshot)?;
+        let snapshot = if best == store.step()? {
+            store.snapshot()?
+        } else {
+            let snapshot = trainer.checkpoints.load(best)?.snapshot;
+            store.restore(&snapshot)?;
+            snapshot
+        };
         let (results, export) = self.conclude(&mut trainer, &store, snapshot, observer)?;
         Ok(Trained { ending, was_complete: false, results: Some(results), export: Some(export) })
     }
