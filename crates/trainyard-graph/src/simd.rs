@@ -155,6 +155,37 @@ fn copy_array<const N: usize>(to: &mut [f32], from: &[f32]) {
     to.copy_from_slice(&row);
 }
 
+/// Side of the squares that [`transpose`] turns.
+pub(crate) const SQUARE: usize = 4;
+
+/// The columns of a square of numbers, whose rows begin at multiples of `stride`.
+///
+/// Why by instructions? Compilers move one number at a time.
+#[inline(always)]
+pub(crate) fn transpose(from: &[f32], stride: usize) -> [[f32; SQUARE]; SQUARE] {
+    let mut rows = [[0.0; SQUARE]; SQUARE];
+    for (i, row) in rows.iter_mut().enumerate() {
+        row.copy_from_slice(&from[i * stride..][..SQUARE]);
+    }
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 has SSE, and each row has the four numbers that are read and written.
+    unsafe {
+        use std::arch::x86_64::{
+            _mm_loadu_ps, _mm_movehl_ps, _mm_movelh_ps, _mm_storeu_ps, _mm_unpackhi_ps, _mm_unpacklo_ps,
+        };
+        let [a, b, c, d] = [0, 1, 2, 3].map(|i: usize| _mm_loadu_ps(rows[i].as_ptr()));
+        let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
+        _mm_storeu_ps(rows[0].as_mut_ptr(), _mm_movelh_ps(ab, cd));
+        _mm_storeu_ps(rows[1].as_mut_ptr(), _mm_movehl_ps(cd, ab));
+        let (ab, cd) = (_mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
+        _mm_storeu_ps(rows[2].as_mut_ptr(), _mm_movelh_ps(ab, cd));
+        _mm_storeu_ps(rows[3].as_mut_ptr(), _mm_movehl_ps(cd, ab));
+        rows
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    std::array::from_fn(|i| std::array::from_fn(|j| rows[j][i]))
+}
+
 /// Asks for the cache line of `place` to be brought near, and does not wait for it.
 #[inline(always)]
 pub fn prefetch<T>(place: &T) {

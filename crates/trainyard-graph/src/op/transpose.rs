@@ -119,14 +119,12 @@ const SIDE: usize = 8;
 #[inline(always)]
 fn copy_rows(from: &[f32], to: &mut [f32], columns: usize, (down, right): (usize, usize)) {
     let whole = if to.len() == SIDE * columns && down == 1 { columns - columns % SIDE } else { 0 };
-    for left in (0..whole).step_by(SIDE) {
-        let mut square = [[0.0_f32; SIDE]; SIDE];
-        for j in 0..SIDE {
-            square[j].copy_from_slice(&from[(left + j) * right..][..SIDE]);
-        }
-        for i in 0..SIDE {
-            let row: [f32; SIDE] = std::array::from_fn(|j| square[j][i]);
-            to[i * columns + left..][..SIDE].copy_from_slice(&row);
+    for left in (0..whole).step_by(simd::SQUARE) {
+        for top in (0..SIDE).step_by(simd::SQUARE) {
+            let square = simd::transpose(&from[left * right + top..], right);
+            for (i, row) in square.iter().enumerate() {
+                to[(top + i) * columns + left..][..simd::SQUARE].copy_from_slice(row);
+            }
         }
     }
     for (i, row) in to.chunks_exact_mut(columns).enumerate() {

@@ -1,6 +1,7 @@
 //! Matrices as views of numbers.
 
 use super::PANEL;
+use crate::simd;
 
 /// Equally spaced places, nested up to three deep: place `(i, j, k)` of sizes `(.., n, m)` is number `(i·n + j)·m + k` and lies
 /// at `i·s₀ + j·s₁ + k·s₂`. One level describes the rows of a matrix; more describe the windows of a convolution.
@@ -172,11 +173,17 @@ impl<'a> Matrix<'a> {
         let start = i * PANEL;
         let columns = PANEL.min(self.columns.len() - start);
         assert!(self.columns.is_unit() && self.rows.is_regular(), "rows of neighbours are packed");
-        for (row, to) in out.chunks_exact_mut(PANEL).enumerate() {
-            let (numbers, filling) = to.split_at_mut(columns);
-            numbers.copy_from_slice(&self.values[self.rows.offset(row) + start..][..columns]);
-            filling.fill(0.0);
-        }
+        let stride = self.rows.stride();
+        simd::vectorize(
+            #[inline(always)]
+            || {
+                for (row, to) in out.chunks_exact_mut(PANEL).enumerate() {
+                    let (numbers, filling) = to.split_at_mut(columns);
+                    simd::copy_row(numbers, &self.values[row * stride + start..][..columns]);
+                    filling.fill(0.0);
+                }
+            },
+        );
     }
 
     /// The transposed matrix, if `yes`.

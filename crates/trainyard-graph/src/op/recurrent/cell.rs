@@ -60,11 +60,19 @@ pub(super) trait Kernel {
 
     /// The state `after`, and what is `saved`, from the state `before`, its product with the recurrent weights, and the
     /// projected input.
-    fn forward(product: &[f32], projected: &[f32], bias: &[f32], before: &[f32], after: &mut [f32], saved: &mut [f32]);
+    fn forward(
+        units: usize,
+        product: &[f32],
+        projected: &[f32],
+        bias: &[f32],
+        before: &[f32],
+        after: &mut [f32],
+        saved: &mut [f32],
+    );
 
     /// The gradients of the sums before activations, `slopes`, given in `carry` the gradient of the state after. Leaves in
     /// `carry` that of the state before, as far as it does not pass through the recurrent product.
-    fn backward(saved: &[f32], before: &[f32], after: &[f32], carry: &mut [f32], slopes: &mut [f32]);
+    fn backward(units: usize, saved: &[f32], before: &[f32], after: &[f32], carry: &mut [f32], slopes: &mut [f32]);
 }
 
 /// `N` blocks of equal length.
@@ -87,11 +95,13 @@ pub(super) fn split_mut<const N: usize>(x: &mut [f32]) -> [&mut [f32]; N] {
     )
 }
 
-/// Replaces each number `y` of `out` by `f(y, x)`, where `x` are its partners in `inputs`, which are at least as long.
-/// Indexes, as iterators over several slices leave checks in the loop that keep it from being vectorised.
+/// Replaces each of the first `n` numbers `y` of `out` by `f(y, x)`, where `x` are its partners in `inputs`.
+///
+/// Indexes, as iterators over several slices leave checks in the loop that keep it from being vectorised. And one length for all:
+/// where a compiler cannot tell that two are equal, it leaves the last vectors, half of 128 numbers, to a loop over single ones.
 #[inline(always)]
-pub(super) fn update<const N: usize>(out: &mut [f32], inputs: [&[f32]; N], f: impl Fn(f32, [f32; N]) -> f32) {
-    let n = out.len();
+pub(super) fn update<const N: usize>(n: usize, out: &mut [f32], inputs: [&[f32]; N], f: impl Fn(f32, [f32; N]) -> f32) {
+    let out = &mut out[..n];
     let inputs = inputs.map(
         #[inline(always)]
         |x| &x[..n],

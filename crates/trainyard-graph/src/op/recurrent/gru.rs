@@ -18,28 +18,36 @@ impl Kernel for Gru {
     const BLOCKS: Blocks = Blocks { gates: 3, inner: 4, saved: 4, states: 1 };
 
     #[inline(always)]
-    fn forward(product: &[f32], projected: &[f32], bias: &[f32], before: &[f32], after: &mut [f32], saved: &mut [f32]) {
+    fn forward(
+        units: usize,
+        product: &[f32],
+        projected: &[f32],
+        bias: &[f32],
+        before: &[f32],
+        after: &mut [f32],
+        saved: &mut [f32],
+    ) {
         let [r, z, n, q] = cell::split_mut::<4>(saved);
         let ([p_r, p_z, p_n], [x_r, x_z, x_n]) = (cell::split::<3>(product), cell::split::<3>(projected));
         let [b_r, b_z, b_n, b_q] = cell::split::<4>(bias);
-        cell::update(r, [p_r, x_r, b_r], |_, [p, x, b]| p + x + b);
-        cell::update(z, [p_z, x_z, b_z], |_, [p, x, b]| p + x + b);
+        cell::update(units, r, [p_r, x_r, b_r], |_, [p, x, b]| p + x + b);
+        cell::update(units, z, [p_z, x_z, b_z], |_, [p, x, b]| p + x + b);
         cell::sigmoid(r);
         cell::sigmoid(z);
-        cell::update(q, [p_n, b_q], |_, [p, b]| p + b);
-        cell::update(n, [x_n, b_n, r, q], |_, [x, b, r, q]| x + b + r * q);
+        cell::update(units, q, [p_n, b_q], |_, [p, b]| p + b);
+        cell::update(units, n, [x_n, b_n, r, q], |_, [x, b, r, q]| x + b + r * q);
         cell::tanh(n);
-        cell::update(after, [z, n, before], |_, [z, n, h]| (1.0 - z) * n + z * h);
+        cell::update(units, after, [z, n, before], |_, [z, n, h]| (1.0 - z) * n + z * h);
     }
 
     #[inline(always)]
-    fn backward(saved: &[f32], before: &[f32], _after: &[f32], carry: &mut [f32], slopes: &mut [f32]) {
+    fn backward(units: usize, saved: &[f32], before: &[f32], _after: &[f32], carry: &mut [f32], slopes: &mut [f32]) {
         let [r, z, n, q] = cell::split::<4>(saved);
         let [dr, dz, dn, dq] = cell::split_mut::<4>(slopes);
-        cell::update(dz, [carry, before, n, z], |_, [dh, h, n, z]| dh * (h - n) * z * (1.0 - z));
-        cell::update(dn, [carry, z, n], |_, [dh, z, n]| dh * (1.0 - z) * (1.0 - n * n));
-        cell::update(dr, [dn, q, r], |_, [dn, q, r]| dn * q * r * (1.0 - r));
-        cell::update(dq, [dn, r], |_, [dn, r]| dn * r);
-        cell::update(carry, [z], |dh, [z]| dh * z);
+        cell::update(units, dz, [carry, before, n, z], |_, [dh, h, n, z]| dh * (h - n) * z * (1.0 - z));
+        cell::update(units, dn, [carry, z, n], |_, [dh, z, n]| dh * (1.0 - z) * (1.0 - n * n));
+        cell::update(units, dr, [dn, q, r], |_, [dn, q, r]| dn * q * r * (1.0 - r));
+        cell::update(units, dq, [dn, r], |_, [dn, r]| dn * r);
+        cell::update(units, carry, [z], |dh, [z]| dh * z);
     }
 }

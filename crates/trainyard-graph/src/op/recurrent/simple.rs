@@ -12,6 +12,7 @@ impl Kernel for Simple {
 
     #[inline(always)]
     fn forward(
+        units: usize,
         product: &[f32],
         projected: &[f32],
         bias: &[f32],
@@ -19,13 +20,13 @@ impl Kernel for Simple {
         after: &mut [f32],
         _saved: &mut [f32],
     ) {
-        cell::update(after, [product, projected, bias], |_, [p, x, b]| p + x + b);
+        cell::update(units, after, [product, projected, bias], |_, [p, x, b]| p + x + b);
         cell::tanh(after);
     }
 
     #[inline(always)]
-    fn backward(_saved: &[f32], _before: &[f32], after: &[f32], carry: &mut [f32], slopes: &mut [f32]) {
-        cell::update(slopes, [carry, after], |_, [dh, h]| dh * (1.0 - h * h));
+    fn backward(units: usize, _saved: &[f32], _before: &[f32], after: &[f32], carry: &mut [f32], slopes: &mut [f32]) {
+        cell::update(units, slopes, [carry, after], |_, [dh, h]| dh * (1.0 - h * h));
         carry.fill(0.0);
     }
 }
