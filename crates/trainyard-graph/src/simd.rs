@@ -155,6 +155,28 @@ fn copy_array<const N: usize>(to: &mut [f32], from: &[f32]) {
     to.copy_from_slice(&row);
 }
 
+/// Adds `factor · from` to a short row of as many numbers. Rows of 16 and 32 are added as whole vectors.
+#[inline(always)]
+pub(crate) fn add_row(to: &mut [f32], from: &[f32], factor: f32) {
+    match to.len() {
+        16 => add_array::<16>(to, from, factor),
+        32 => add_array::<32>(to, from, factor),
+        _ => to.iter_mut().zip(from).for_each(|(y, x)| *y += factor * x),
+    }
+}
+
+/// Through copies, since compilers do not see that the two rows are no neighbours.
+#[inline(always)]
+fn add_array<const N: usize>(to: &mut [f32], from: &[f32], factor: f32) {
+    let (mut sum, mut terms) = ([0.0; N], [0.0; N]);
+    sum.copy_from_slice(to);
+    terms.copy_from_slice(from);
+    for j in 0..N {
+        sum[j] += factor * terms[j];
+    }
+    to.copy_from_slice(&sum);
+}
+
 /// Side of the squares that [`transpose`] turns.
 pub(crate) const SQUARE: usize = 4;
 

@@ -155,7 +155,7 @@ impl EmbeddingBag {
         for (i, &index) in bag.indices.iter().enumerate() {
             let row = row(table, index, dim);
             let factor = bag.weight(i) * factor * max_norm::factor(self.max_norm, row);
-            pooled.iter_mut().zip(row).for_each(|(y, x)| *y += factor * x);
+            simd::add_row(pooled, row, factor);
         }
     }
 }
@@ -229,7 +229,7 @@ impl EmbeddingBagGrad {
                 let sum = &mut rows[index as usize * dim..][..dim];
                 let weight = bag.weight(i) * factor;
                 match self.max_norm {
-                    None => sum.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += weight * g),
+                    None => simd::add_row(sum, gradient, weight),
                     bound => max_norm::add_gradient(bound, sum, row(from.table, index, dim), gradient, weight),
                 }
             }
