@@ -48,8 +48,8 @@ pub fn fit(
 /// Fits features: passes over the rows of `source` on an engine, such as a number of threads, until nothing more is to be
 /// learnt.
 ///
-/// The result is the same for any engine and any memory, as what threads and machines collect merges in any order. `progress` is called from
-/// time to time with the rows read so far, those of all passes together.
+/// The result is the same for any engine and any memory, as what threads and machines collect merges in any order. `progress` is called when
+/// a pass begins and from time to time with the rows read so far, those of all passes together.
 ///
 /// # Errors
 ///
@@ -82,12 +82,15 @@ pub fn learn_within(
     let memory = Memory { bytes: memory.bytes, spill: Spill::new(&memory.directory) };
     let passes = Passes::new(memory, source, engine.into(), progress);
     let mut fitting = features.fit();
-    let is_local = matches!(passes.engine, Engine::Local(_));
-    if is_local && fitting.learnt()?.is_none() {
+    // A pass over all columns leaves other rows out than one over those that are encoded.
+    if !matches!(passes.engine, Engine::Local(_)) || source.is_skipping() {
+        return Ok(Learnt { features: passes.finish(fitting)?, engine: passes.engine, open: None });
+    }
+    if fitting.learnt()?.is_none() {
         fitting = fitting.label_first()?;
     }
     while let Some(round) = fitting.round() {
-        if is_local && let Some(features) = fitting.learnt()? {
+        if let Some(features) = fitting.learnt()? {
             let open = Open { fitting, memory: passes.memory };
             return Ok(Learnt { features, engine: passes.engine, open: Some(Box::new(open)) });
         }
@@ -130,6 +133,11 @@ impl Learnt {
 }
 
 impl Open {
+    /// Whether the label is only taken to be what it usually is.
+    pub(crate) fn has_guessed(&self) -> bool {
+        !self.fitting.knows_label()
+    }
+
     /// What the pass fills; threads share it.
     pub(crate) fn collector(&self) -> Collector {
         self.fitting.collector_within(self.memory.clone())
@@ -173,6 +181,7 @@ impl<'a> Passes<'a> {
     }
 
     fn make(&self, round: &Round) -> Result<Collector> {
+        (self.progress)(self.rows.get());
         let source = self.source.select(&round.columns())?;
         let mut progress = |more| {
             self.rows.set(self.rows.get() + more);

@@ -16,7 +16,7 @@ pub(crate) fn map_in_order<I: Send, T: Send>(
     work: impl Fn(I) -> Result<T> + Sync,
     mut sink: impl FnMut(T) -> Result<bool>,
 ) -> Result<()> {
-    const DEPTH: usize = 2;
+    const DEPTH: usize = 1;
     thread::scope(|scope| {
         let (inputs, outputs): (Vec<_>, Vec<_>) = (0..threads.max(1)).map(|_| worker(scope, DEPTH, &work)).unzip();
         scope.spawn(move || deal(items, &inputs));

@@ -12,7 +12,8 @@ use crate::statistics::ColumnStatistics;
 use crate::{Error, Result};
 use arrow::record_batch::RecordBatch;
 use sha2::{Digest, Sha256};
-use std::sync::{Arc, OnceLock};
+use std::mem::take;
+use std::sync::Arc;
 
 /// Numbers per row that a model may read; more would be a slip such as `one_hot` of a large vocabulary.
 const MAX_WIDTH: u64 = 1 << 20;
@@ -38,7 +39,7 @@ struct Inner {
     label_statistics: Option<ColumnStatistics>,
     json: String,
     fingerprint: String,
-    encoding_fingerprint: OnceLock<String>,
+    encoding_fingerprint: String,
 }
 
 impl FittedFeatures {
@@ -64,17 +65,8 @@ impl FittedFeatures {
 
     /// SHA-256 of what decides how rows are transformed, in hexadecimal, which caches of encoded rows repeat: that of
     /// [`to_json`](Self::to_json) without statistics.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Artifact`], which would be a bug.
-    pub fn encoding_fingerprint(&self) -> Result<String> {
-        if let Some(fingerprint) = self.inner.encoding_fingerprint.get() {
-            return Ok(fingerprint.clone());
-        }
-        let document = Document::parse(&self.inner.json)?;
-        let json = Document { statistics: Vec::new(), label_statistics: None, ..document }.to_json()?;
-        Ok(self.inner.encoding_fingerprint.get_or_init(|| sha256(&json)).clone())
+    pub fn encoding_fingerprint(&self) -> String {
+        self.inner.encoding_fingerprint.clone()
     }
 
     /// The raw columns that transforming reads; label and weight are not among them.
@@ -165,7 +157,10 @@ impl FittedFeatures {
     }
 
     /// Builds the kernels of a document, whether it was just fitted or read from a file, so that both behave the same.
-    pub(crate) fn new(document: Document) -> Result<Self> {
+    pub(crate) fn new(mut document: Document) -> Result<Self> {
+        let (statistics, label_statistics) = (take(&mut document.statistics), take(&mut document.label_statistics));
+        let encoding_fingerprint = sha256(&document.to_json()?);
+        let document = Document { statistics, label_statistics, ..document };
         let json = document.to_json()?;
         let fingerprint = sha256(&json);
         let plan = document.plan()?;
@@ -190,7 +185,7 @@ impl FittedFeatures {
             label_statistics: document.label_statistics,
             json,
             fingerprint,
-            encoding_fingerprint: OnceLock::new(),
+            encoding_fingerprint,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -208,7 +203,7 @@ impl Inner {
         batch.numeric = self.encode_numeric(&columns, batch.rows);
         for &slot in &self.categorical_slots {
             if let Column::Ids(ids) = &mut columns[slot] {
-                batch.ids.push(std::mem::take(ids));
+                batch.ids.push(take(ids));
             }
         }
         Ok(batch)

@@ -289,6 +289,30 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_every_length_are_added() {
+        for n in [0_u8, 1, 15, 16, 17, 31, 32, 33] {
+            let from: Vec<f32> = (0..n).map(f32::from).collect();
+            let mut to = vec![1.0; from.len()];
+            vectorize(
+                #[inline(always)]
+                || add_row(&mut to, &from, 0.5),
+            );
+            assert_eq!(to, from.iter().map(|x| 1.0 + 0.5 * x).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_square_is_transposed_wherever_it_lies() {
+        let numbers: Vec<f32> = (0..40_u8).map(f32::from).collect();
+        for stride in [SQUARE, 7, 12] {
+            let columns = transpose(&numbers, stride);
+            for (j, column) in columns.iter().enumerate() {
+                assert_eq!(*column, std::array::from_fn(|i| numbers[i * stride + j]));
+            }
+        }
+    }
+
+    #[test]
     fn vectors_of_any_width_give_the_same_bits() {
         let x: Vec<f32> = (0..1000).map(|i| i as f32 * 0.173 - 87.0).collect();
         let mut wide = x.clone();

@@ -47,8 +47,8 @@ impl Caches {
 pub(crate) enum Fitted {
     /// They were fitted, and are in the directory.
     Known(FittedFeatures),
-    /// They were learnt just now, from the data that has this fingerprint. Statistics may be open, so they are saved when the
-    /// training rows are encoded.
+    /// They were learnt just now, from the data that has this fingerprint, but for statistics: they are saved when these are
+    /// gathered, with the training rows encoded.
     Open(Learnt, String),
 }
 
@@ -71,11 +71,7 @@ struct Builder<'a> {
 impl Builder<'_> {
     /// Rows to judge by.
     fn split(&self, split: &'static str, features: &FittedFeatures, source: &Source) -> Result<Arc<Cache>> {
-        self.begin(split);
-        let source = (Split::Other, source);
-        let path = self.directory.cache(split);
-        let cache = Cache::open_or_build(&path, features, source, self.engine.clone(), &|rows| self.tell(rows))?;
-        Ok(self.told(split, cache))
+        Ok(self.told(split, self.encoded(split, features, (Split::Other, source))?))
     }
 
     /// Rows to learn from, in a random order if the directory says so, and the features with all that is to be known of them.
@@ -111,10 +107,14 @@ impl Builder<'_> {
         if is_shuffled && let Some(cache) = Cache::open_shuffled(&path, features, source, self.config.seed)? {
             return Ok(cache);
         }
-        self.begin("train");
-        let source = (Split::Training, source);
-        let cache = Cache::open_or_build(&path, features, source, self.engine.clone(), &|rows| self.tell(rows))?;
+        let cache = self.encoded("train", features, (Split::Training, source))?;
         if is_shuffled { self.shuffled(cache) } else { Ok(cache) }
+    }
+
+    fn encoded(&self, split: &'static str, features: &FittedFeatures, source: (Split, &Source)) -> Result<Cache> {
+        self.begin(split);
+        let path = self.directory.cache(split);
+        Ok(Cache::open_or_build(&path, features, source, self.engine.clone(), &|rows| self.tell(rows))?)
     }
 
     fn shuffled(&self, cache: Cache) -> Result<Cache> {

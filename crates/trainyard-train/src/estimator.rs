@@ -12,6 +12,7 @@ use crate::splits::{Splits, all_rows};
 use crate::state::State;
 use crate::trainer::{Ending, Memory, Trainer};
 use crate::{Error, Result};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use trainyard_data::{Cache, Engine, FitMemory, SavedView, Source, learn_within};
@@ -128,7 +129,7 @@ impl Estimator {
             None => Splits::with_columns(&self.spec, &features.features().labelled_inputs())?,
         };
         // A run that goes on has been told.
-        if !directory.cache("train").exists() {
+        if matches!(features, Fitted::Open(..)) || !directory.cache("train").exists() {
             let (label, threads) = (&self.spec.data.label.column, self.spec.train.lanes());
             let notices = hints::notices(&splits.train, &splits.eval, label, threads)?;
             notices.into_iter().for_each(|notice| observer.on(Event::Notice(notice)));
@@ -138,7 +139,8 @@ impl Estimator {
         Ok(Encoded { view, features, caches })
     }
 
-    /// The features, fitted to the training rows unless they were before, or as far as it takes to encode; `data` tells of the rows whether they are the same.
+    /// The features, fitted to the training rows as far as it takes to encode, unless they were before; `data` tells of the rows
+    /// whether they are the same.
     fn fit_features(
         &self,
         learnt: &Source,
@@ -151,10 +153,16 @@ impl Estimator {
         }
         let (label, weight) = (Some(self.spec.data.label.clone()), self.spec.data.weight_column());
         let features = Features::new(self.spec.features.clone(), learnt.schema(), label, weight)?;
-        observer.on(Event::Stage { stage: Stage::Fit, rows: None });
         let bytes = self.spec.train.resources().memory.fit_bytes() as usize;
         let memory = FitMemory { bytes, directory: directory.join("features") };
-        let progress = |rows| observer.on(Event::Rows(rows));
+        // No stage where no pass is made.
+        let begun = Cell::new(false);
+        let progress = |rows| {
+            if !begun.replace(true) {
+                observer.on(Event::Stage { stage: Stage::Fit, rows: None });
+            }
+            observer.on(Event::Rows(rows));
+        };
         let learnt = learn_within(&memory, features, learnt, self.engine.clone(), &progress)?;
         if learnt.is_open() {
             return Ok(Fitted::Open(learnt, data.to_owned()));
@@ -202,6 +210,7 @@ impl Run<'_> {
             return Ok(Trained { ending, was_complete: false, results: None, export: None });
         }
         let best = trainer.state.best.as_ref().map_or(0, |best| best.step);
+        let is_current = trainer.state.best.is_some() && best == store.step()?;
         let unchanged = store.step()? == steps_before;
         if let Some(results) = Results::read(&self.directory.join("metrics.json")).filter(|_| unchanged) {
             let export = self.directory.join("export").join(best.to_string());
@@ -209,7 +218,7 @@ impl Run<'_> {
                 return Ok(Trained { ending, was_complete: true, results: Some(results), export: Some(export) });
             }
         }
-        let snapshot = if best == store.step()? {
+        let snapshot = if is_current {
             store.snapshot()?
         } else {
             let snapshot = trainer.checkpoints.load(best)?.snapshot;

@@ -52,9 +52,9 @@ pub enum Event<'a> {
 pub enum Stage {
     /// Making the rows of a split that the view gives.
     View(&'static str),
-    /// Fitting features over the training rows.
+    /// Passes over the training rows, to fit features or to find out the label; where neither is needed there is none.
     Fit,
-    /// Transforming the rows of a split.
+    /// Transforming the rows of a split, those to train on together with what is left to find out about them.
     Encode(&'static str),
     /// Bringing the rows of a split into a random order.
     Shuffle(&'static str),

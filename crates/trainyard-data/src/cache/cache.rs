@@ -1,6 +1,6 @@
 //! A file of encoded rows.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,12 +34,11 @@ pub enum Split {
 
 impl Split {
     /// The fingerprint of rows that were encoded for this.
-    fn fingerprint(self, features: &FittedFeatures) -> Result<String> {
-        let fingerprint = features.encoding_fingerprint()?;
-        Ok(match self {
-            Self::Training => format!("{fingerprint}-training"),
-            Self::Other => fingerprint,
-        })
+    fn fingerprint(self, features: &FittedFeatures) -> String {
+        match self {
+            Self::Training => format!("{}-training", features.encoding_fingerprint()),
+            Self::Other => features.encoding_fingerprint(),
+        }
     }
 
     /// Makes raw rows ready for a model; with labels if the features have one.
@@ -83,9 +82,9 @@ impl Cache {
         engine: impl Into<Engine>,
         progress: &dyn Fn(u64),
     ) -> Result<Cache> {
-        let fingerprint = split.fingerprint(features)?;
-        let (of_split, engine) = ((split, features), engine.into());
-        let build = Build { path, fingerprint, features: of_split, source, engine, progress, open: None };
+        let fingerprint = split.fingerprint(features);
+        let (rows, engine) = ((split, features), engine.into());
+        let build = Build { path, fingerprint, features: rows, source, engine, progress, open: None };
         build.run()?;
         Self::open(path, &build.fingerprint)
     }
@@ -107,31 +106,32 @@ impl Cache {
         let (features, engine, open) = learnt.into_parts();
         let fitted = match open {
             None => features,
-            Some(open) => match Self::build_open(path, (&features, &open), (source, engine.clone()), progress) {
-                Ok((Some(cache), fitted)) => return Ok((cache, fitted)),
-                Ok((None, fitted)) => fitted,
-                // A label that is none of the usual ones, or a value that a pass over all rows tells more about.
-                Err(Error::Features(_)) => open.fit(source, engine.clone(), progress)?,
-                Err(error) => return Err(error),
+            Some(open) => match Self::build_open(path, (&features, &open), (source, engine.clone()), progress)? {
+                Some((cache, fitted)) => return Ok((cache, fitted)),
+                None => open.fit(source, engine.clone(), progress)?,
             },
         };
         let cache = Self::build(path, &fitted, (Split::Training, source), engine, progress)?;
         Ok((cache, fitted))
     }
 
-    /// Encodes rows and gathers statistics; no cache when the features are not what they were taken for.
+    /// Encodes rows and gathers statistics; nothing when the label is not what it was taken for.
     fn build_open(
         path: &Path,
         (features, open): (&FittedFeatures, &Open),
         (source, engine): (&Source, Engine),
         progress: &dyn Fn(u64),
-    ) -> Result<(Option<Cache>, FittedFeatures)> {
-        let (of_split, fingerprint) = ((Split::Training, features), Split::Training.fingerprint(features)?);
-        let build = Build { path, fingerprint, features: of_split, source, engine, progress, open: Some(open) };
-        let found = build.run()?.ok_or_else(|| internal("nothing was gathered while rows were encoded"))?;
-        let fitted = open.finish(found)?;
-        let is_same = fitted.encoding_fingerprint()? == features.encoding_fingerprint()?;
-        Ok((is_same.then(|| Self::open(path, &build.fingerprint)).transpose()?, fitted))
+    ) -> Result<Option<(Cache, FittedFeatures)>> {
+        let (rows, fingerprint) = ((Split::Training, features), Split::Training.fingerprint(features));
+        let build = Build { path, fingerprint, features: rows, source, engine, progress, open: Some(open) };
+        let found = match build.run() {
+            // A label that is none of the usual ones, or of which a pass over all rows tells more.
+            Err(Error::Features(_)) if open.has_guessed() => return Ok(None),
+            found => found?.ok_or_else(|| internal("nothing was gathered while rows were encoded"))?,
+        };
+        let fitted = open.finish(found).inspect_err(|_| drop(fs::remove_file(path)))?;
+        let is_same = fitted.encoding_fingerprint() == features.encoding_fingerprint();
+        is_same.then(|| Ok((Self::open(path, &build.fingerprint)?, fitted))).transpose()
     }
 
     /// Opens a file if it is whole and was written for the features with this
@@ -169,7 +169,7 @@ impl Cache {
         engine: impl Into<Engine>,
         progress: &dyn Fn(u64),
     ) -> Result<Cache> {
-        match Self::open(path, &split.fingerprint(features)?) {
+        match Self::open(path, &split.fingerprint(features)) {
             Ok(cache) if cache.index.source == source.fingerprint()? => Ok(cache),
             _ => Self::build(path, features, (split, source), engine, progress),
         }
@@ -183,7 +183,7 @@ impl Cache {
     /// When a file of the source is not there any more.
     pub fn open_shuffled(path: &Path, features: &FittedFeatures, source: &Source, seed: u64) -> Result<Option<Cache>> {
         let expected = source.fingerprint()?;
-        let cache = Self::open(path, &shuffled(&Split::Training.fingerprint(features)?, seed)).ok();
+        let cache = Self::open(path, &shuffled(&Split::Training.fingerprint(features), seed)).ok();
         Ok(cache.filter(|cache| cache.index.source == expected))
     }
 
@@ -404,7 +404,7 @@ mod tests {
     fn other_programs_can_read_it() {
         let (_folder, cache, features, _) = cache(9_000);
         let reader = FileReader::try_new(File::open(cache.path()).unwrap(), None).unwrap();
-        assert_eq!(reader.schema().metadata()["trainyard.fingerprint"], features.encoding_fingerprint().unwrap());
+        assert_eq!(reader.schema().metadata()["trainyard.fingerprint"], features.encoding_fingerprint());
         assert_eq!(reader.map(|batch| batch.unwrap().num_rows()).collect::<Vec<_>>(), [8192, 808]);
     }
 
@@ -421,7 +421,7 @@ mod tests {
         let bytes = std::fs::read(cache.path()).unwrap();
         for length in 0..bytes.len() {
             std::fs::write(cache.path(), &bytes[..length]).unwrap();
-            let error = Cache::open(cache.path(), &features.encoding_fingerprint().unwrap()).unwrap_err();
+            let error = Cache::open(cache.path(), &features.encoding_fingerprint()).unwrap_err();
             assert!(matches!(error, Error::DamagedCache { .. }), "{length}: {error}");
         }
     }
@@ -436,9 +436,7 @@ mod tests {
             let mut changed = bytes.clone();
             changed[i] ^= 1 << (i % 8);
             std::fs::write(cache.path(), &changed).unwrap();
-            match Cache::open(cache.path(), &features.encoding_fingerprint().unwrap())
-                .and_then(|cache| read_all(&cache))
-            {
+            match Cache::open(cache.path(), &features.encoding_fingerprint()).and_then(|cache| read_all(&cache)) {
                 Ok(rows) => assert_eq!(rows, expected, "byte {i}"),
                 Err(_) => told += 1,
             }

@@ -165,12 +165,16 @@ impl Source {
         self.plans.iter().find(has).unwrap_or(&self.plans[0]).files.open(file)
     }
 
+    /// Whether rows that cannot be read are left out: which ones are depends on the columns that are read.
+    pub(crate) fn is_skipping(&self) -> bool {
+        self.plans.iter().any(|plan| plan.config.on_error == OnError::Skip)
+    }
+
     /// The same rows with some of the columns only.
     ///
     /// If bad rows are skipped, all columns stay: a row that is bad in another column would come back.
     pub(crate) fn select(&self, columns: &[&str]) -> Result<Source> {
-        let is_skipping = self.plans.iter().any(|plan| plan.config.on_error == OnError::Skip);
-        if columns.is_empty() || is_skipping {
+        if columns.is_empty() || self.is_skipping() {
             return Ok(self.clone());
         }
         let places = columns.iter().map(|column| self.position(column)).collect::<Result<Vec<_>>>()?;

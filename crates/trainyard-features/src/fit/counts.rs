@@ -545,25 +545,49 @@ mod tests {
         assert_eq!(Counts::all().mode().unwrap(), None);
     }
 
-    #[test]
-    fn a_sample_does_not_depend_on_order_or_partition() {
-        let numbers: Vec<i64> = (0..5000).map(|i| i * i % 1711).collect();
-        let (left, right) = numbers.split_at(1000);
+    #[track_caller]
+    fn check_sample(column: impl Fn(&[u64]) -> Column) {
+        let values: Vec<u64> = (0..5000).map(|i| i * i % 1711).collect();
+        let (left, right) = values.split_at(150);
+        let backwards: Vec<u64> = right.iter().rev().copied().collect();
         let (mut whole, mut a, mut b) = (Counts::sample(100), Counts::sample(100), Counts::sample(100));
-        whole.update(&Column::Int(Int64Array::from(numbers.clone())));
-        a.update(&Column::Int(Int64Array::from(left.to_vec())));
-        b.update(&Column::Int(right.iter().rev().copied().collect()));
+        whole.update(&column(&values));
+        a.update(&column(left));
+        b.update(&column(&backwards));
+        assert_ne!(a.level, b.level);
         b.merge(a);
         assert_eq!((b.level, b.sorted().unwrap()), (whole.level, whole.sorted().unwrap()));
         assert!(!whole.is_exact());
     }
 
+    /// A text of 1 to 40 bytes for each number, another for another one.
+    fn text(number: u64) -> String {
+        format!("{number:0width$}", width = number as usize % 40)
+    }
+
+    fn texts(numbers: &[u64]) -> Column {
+        Column::Text(StringArray::from_iter_values(numbers.iter().map(|&number| text(number))).into())
+    }
+
+    fn ints(numbers: &[u64]) -> Column {
+        Column::Int(numbers.iter().map(|&number| number as i64).collect())
+    }
+
+    #[test]
+    fn a_sample_does_not_depend_on_order_or_partition() {
+        check_sample(ints);
+        check_sample(texts);
+    }
+
     #[test]
     fn the_number_of_distinct_values_is_estimated_beyond_the_limit() {
-        let mut counts = Counts::sample(1000);
-        counts.update(&Column::Int((0..100_000).collect()));
-        let distinct = counts.distinct() as f64;
-        assert!((distinct / 100_000.0 - 1.0).abs() < 0.2, "{distinct}");
+        let numbers: Vec<u64> = (0..100_000).collect();
+        for column in [ints(&numbers), texts(&numbers)] {
+            let mut counts = Counts::sample(1000);
+            counts.update(&column);
+            let distinct = counts.distinct() as f64;
+            assert!((distinct / 100_000.0 - 1.0).abs() < 0.2, "{distinct}");
+        }
     }
 
     proptest! {

@@ -8,7 +8,7 @@ const CHUNK: usize = 128;
 
 /// What a [`Table`] counts.
 pub(super) trait Key: Copy + Ord + Default + Debug {
-    /// Bits, of which the highest choose the place.
+    /// Bits, of which the highest choose the place. Samples of texts depend on them, and with these the bytes of fitted features.
     fn hash(self) -> u64;
 }
 
@@ -52,12 +52,6 @@ impl ShortText {
 
     /// The text.
     pub fn text(self) -> String {
-        // They are the bytes of a text, so nothing is lost.
-        self.with_bytes(|bytes| String::from_utf8_lossy(bytes).into_owned())
-    }
-
-    /// What `f` makes of the bytes of the text.
-    pub fn with_bytes<R>(self, f: impl FnOnce(&[u8]) -> R) -> R {
         let [a, b, c] = self.0.map(u64::to_le_bytes);
         let len = usize::from(c[7]).min(Self::MAX);
         let mut bytes = [0; 24];
@@ -73,7 +67,8 @@ impl ShortText {
             }
             _ => [a, b, c].iter().zip(bytes.chunks_exact_mut(8)).for_each(|(word, part)| part.copy_from_slice(word)),
         }
-        f(&bytes[..len])
+        // They are the bytes of a text, so nothing is lost.
+        String::from_utf8_lossy(&bytes[..len]).into_owned()
     }
 }
 
@@ -234,6 +229,16 @@ mod tests {
             map.retain(|key, _| key % 2 == 0);
             prop_assert_eq!(even.into_sorted(), map.into_iter().collect::<Vec<_>>());
         }
+    }
+
+    /// They decide which texts a sample keeps, and with it the bytes of fitted features.
+    #[test]
+    fn hashes_of_texts_stay_what_they_are() {
+        let hash = |text: &str| ShortText::new(text.as_bytes()).unwrap().hash();
+        assert_eq!(
+            ["", "Bern", "a text of 23 bytes, yes"].map(hash),
+            [7_356_232_078_871_506_830, 17_685_605_432_447_034_222, 14_116_961_715_654_349_068]
+        );
     }
 
     #[test]

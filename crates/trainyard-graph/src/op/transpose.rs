@@ -118,7 +118,7 @@ const SIDE: usize = 8;
 /// Fills the rows of `to`, at most [`SIDE`] of them, whose numbers lie in `from` at the strides `down` and `right`.
 #[inline(always)]
 fn copy_rows(from: &[f32], to: &mut [f32], columns: usize, (down, right): (usize, usize)) {
-    let whole = if to.len() == SIDE * columns && down == 1 { columns - columns % SIDE } else { 0 };
+    let whole = if to.len() == SIDE * columns && down == 1 { columns - columns % simd::SQUARE } else { 0 };
     for left in (0..whole).step_by(simd::SQUARE) {
         for top in (0..SIDE).step_by(simd::SQUARE) {
             let square = simd::transpose(&from[left * right + top..], right);

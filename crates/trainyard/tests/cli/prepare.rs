@@ -117,10 +117,15 @@ fn a_run_may_go_on_with_other_memory_unless_that_changes_the_order() {
 
 #[test]
 fn a_prepare_that_is_killed_again_and_again_leaves_nothing_half_done() {
+    check_killed(Project::new);
+    check_killed(|| Project::new().with_hashes());
+}
+
+fn check_killed(project: impl Fn() -> Project) {
     let text = sorted(60_000);
-    let whole = Project::new().write("train.csv", &text);
+    let whole = project().write("train.csv", &text);
     whole.run(&SHUFFLE);
-    let killed = Project::new().write("train.csv", &text);
+    let killed = project().write("train.csv", &text);
     let mut kills = 0;
     // Later and later, so that every stage is hit and the work ends.
     for millis in (5..).step_by(7) {

@@ -57,6 +57,12 @@ impl Project {
         self.write("spec.toml", &spec.replace(from, to))
     }
 
+    /// The same with features that learn nothing from rows, so that statistics are gathered while these are encoded.
+    pub fn with_hashes(self) -> Self {
+        self.with_spec(r#"op = "z_score""#, r#"op = "log1p""#)
+            .with_spec(r#"op = "vocabulary", missing = "own_id""#, r#"op = "hash", buckets = 20"#)
+    }
+
     /// The same with another file.
     pub fn write(self, name: &str, text: &str) -> Self {
         std::fs::write(self.path(name), text).unwrap();

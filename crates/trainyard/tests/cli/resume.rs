@@ -1,6 +1,6 @@
 //! A run that was stopped ends with the same bytes as one that was not.
 
-use crate::project::{Project, contents};
+use crate::project::{Project, contents, rows};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -29,6 +29,15 @@ fn results(project: &Project) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 
 #[test]
 fn a_run_that_is_killed_again_and_again_ends_with_the_same_bytes() {
+    check_killed(project);
+}
+
+#[test]
+fn so_does_one_that_gathers_statistics_while_it_encodes() {
+    check_killed(|| project().with_hashes().with_spec("size_part", "# size_part").write("train.csv", &rows(40_000)));
+}
+
+fn check_killed(project: impl Fn() -> Project) {
     let whole = project();
     whole.run(&RUN);
     let killed = project();

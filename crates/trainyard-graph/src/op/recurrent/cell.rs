@@ -58,21 +58,13 @@ pub(super) struct Blocks {
 pub(super) trait Kernel {
     const BLOCKS: Blocks;
 
-    /// The state `after`, and what is `saved`, from the state `before`, its product with the recurrent weights, and the
-    /// projected input.
-    fn forward(
-        units: usize,
-        product: &[f32],
-        projected: &[f32],
-        bias: &[f32],
-        before: &[f32],
-        after: &mut [f32],
-        saved: &mut [f32],
-    );
+    /// The state `after`, and what is `saved`, from the state `before` and the terms of the gates' sums: its product with the recurrent
+    /// weights, the projected input, and the bias.
+    fn forward(units: usize, terms: [&[f32]; 3], before: &[f32], after: &mut [f32], saved: &mut [f32]);
 
-    /// The gradients of the sums before activations, `slopes`, given in `carry` the gradient of the state after. Leaves in
-    /// `carry` that of the state before, as far as it does not pass through the recurrent product.
-    fn backward(units: usize, saved: &[f32], before: &[f32], after: &[f32], carry: &mut [f32], slopes: &mut [f32]);
+    /// The gradients of the sums before activations, `slopes`, given the `states` before and after and in `carry` the gradient of the
+    /// latter. Leaves in `carry` that of the state before, as far as it does not pass through the recurrent product.
+    fn backward(units: usize, saved: &[f32], states: [&[f32]; 2], carry: &mut [f32], slopes: &mut [f32]);
 }
 
 /// `N` blocks of equal length.

@@ -142,7 +142,7 @@ impl Recurrence {
             } else {
                 let product = &inputs.product[i * gates..(i + 1) * gates];
                 let projected = &inputs.projected[(i * self.steps + t) * gates..][..gates];
-                K::forward(self.units, product, projected, inputs.bias, before, after, saved);
+                K::forward(self.units, [product, projected, inputs.bias], before, after, saved);
             }
             hidden.copy_from_slice(&after[..self.units]);
         }

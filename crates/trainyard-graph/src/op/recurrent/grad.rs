@@ -115,7 +115,7 @@ impl RecurrentGrad {
             } else {
                 let state = |start: usize| &tape[start..start + state_len];
                 let (before, after) = (state(self.recurrence.before(t)), state(self.recurrence.after(t)));
-                K::backward(units, &tape[self.recurrence.saved(t)], before, after, carry, slopes);
+                K::backward(units, &tape[self.recurrence.saved(t)], [before, after], carry, slopes);
             }
             // The last gate's part of the product has a gradient of its own where it is not that of the gate.
             let (others, last) = product.split_at_mut(gates - units);

@@ -20,9 +20,7 @@ impl Kernel for Gru {
     #[inline(always)]
     fn forward(
         units: usize,
-        product: &[f32],
-        projected: &[f32],
-        bias: &[f32],
+        [product, projected, bias]: [&[f32]; 3],
         before: &[f32],
         after: &mut [f32],
         saved: &mut [f32],
@@ -41,7 +39,7 @@ impl Kernel for Gru {
     }
 
     #[inline(always)]
-    fn backward(units: usize, saved: &[f32], before: &[f32], _after: &[f32], carry: &mut [f32], slopes: &mut [f32]) {
+    fn backward(units: usize, saved: &[f32], [before, _after]: [&[f32]; 2], carry: &mut [f32], slopes: &mut [f32]) {
         let [r, z, n, q] = cell::split::<4>(saved);
         let [dr, dz, dn, dq] = cell::split_mut::<4>(slopes);
         cell::update(units, dz, [carry, before, n, z], |_, [dh, h, n, z]| dh * (h - n) * z * (1.0 - z));

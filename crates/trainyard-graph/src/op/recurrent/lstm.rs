@@ -20,9 +20,7 @@ impl Kernel for Lstm {
     #[inline(always)]
     fn forward(
         units: usize,
-        product: &[f32],
-        projected: &[f32],
-        bias: &[f32],
+        [product, projected, bias]: [&[f32]; 3],
         before: &[f32],
         after: &mut [f32],
         saved: &mut [f32],
@@ -41,7 +39,7 @@ impl Kernel for Lstm {
     }
 
     #[inline(always)]
-    fn backward(units: usize, saved: &[f32], before: &[f32], after: &[f32], carry: &mut [f32], slopes: &mut [f32]) {
+    fn backward(units: usize, saved: &[f32], [before, after]: [&[f32]; 2], carry: &mut [f32], slopes: &mut [f32]) {
         let ([i, f, g, o], [_, c]) = (cell::split::<4>(saved), cell::split::<2>(after));
         let ([_, c_before], [dh, dc]) = (cell::split::<2>(before), cell::split_mut::<2>(carry));
         let [di, df, dg, d_o] = cell::split_mut::<4>(slopes);

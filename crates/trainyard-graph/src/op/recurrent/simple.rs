@@ -13,9 +13,7 @@ impl Kernel for Simple {
     #[inline(always)]
     fn forward(
         units: usize,
-        product: &[f32],
-        projected: &[f32],
-        bias: &[f32],
+        [product, projected, bias]: [&[f32]; 3],
         _before: &[f32],
         after: &mut [f32],
         _saved: &mut [f32],
@@ -25,7 +23,7 @@ impl Kernel for Simple {
     }
 
     #[inline(always)]
-    fn backward(units: usize, _saved: &[f32], _before: &[f32], after: &[f32], carry: &mut [f32], slopes: &mut [f32]) {
+    fn backward(units: usize, _saved: &[f32], [_before, after]: [&[f32]; 2], carry: &mut [f32], slopes: &mut [f32]) {
         cell::update(units, slopes, [carry, after], |_, [dh, h]| dh * (1.0 - h * h));
         carry.fill(0.0);
     }
