@@ -9,7 +9,8 @@
 //! ```
 //!
 //! A [`Source`] is a set of files, on this machine or in an object store, and the columns that are needed of them. A [`View`] puts
-//! the result of an SQL query over its rows in their place. [`fit`] passes over the rows until the features know what they need. A
+//! the result of an SQL query over its rows in their place. [`fit`] passes over the rows until the features know what they need;
+//! [`learn_within`] leaves statistics, where they are all that is open, to [`Cache::build_learnt`]. A
 //! [`Cache`] holds the encoded rows on disk. A [`Loader`] gives them out as batches. All of it streams: memory does not grow
 //! with the number of rows. All of it is deterministic: neither the fitted features nor
 //! the bytes of a cache nor the order of batches depend on the number of threads, nor on the [`Engine`]: passes over raw rows may

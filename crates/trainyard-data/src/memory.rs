@@ -59,7 +59,8 @@ impl Memory {
         (self.0 / 8).min(256 * MIB)
     }
 
-    /// Bytes that counts of values may take while features are fitted, before they go to disk: a half.
+    /// Bytes that counts of values may take while features are fitted, before they go to disk: a half. Samples of them, for statistics, are
+    /// bounded by themselves.
     pub fn fit_bytes(self) -> u64 {
         self.0 / 2
     }

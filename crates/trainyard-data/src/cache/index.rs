@@ -15,7 +15,7 @@ pub(super) const VERSION: u32 = 1;
 pub(super) struct Index {
     /// The format of the file.
     pub version: u32,
-    /// The fingerprint of the features that made the rows.
+    /// The `encoding_fingerprint` of the features that made the rows, and what they were made for.
     pub fingerprint: String,
     /// What the source was.
     pub source: String,
