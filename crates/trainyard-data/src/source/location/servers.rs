@@ -126,11 +126,13 @@ fn relay(mut client: TcpStream, port: u16, fault: Fault, left: &AtomicUsize) -> 
 fn pass_head(server: &TcpStream, client: &mut TcpStream) -> std::io::Result<()> {
     for line in BufReader::new(server).lines() {
         let line = line?;
-        write!(client, "{line}\r\n")?;
         if line.is_empty() {
             break;
         }
+        write!(client, "{line}\r\n")?;
     }
+    // Said, too, or the client may send the `GET` by a connection that is about to end, and count one failure more.
+    client.write_all(b"Connection: close\r\n\r\n")?;
     client.shutdown(Shutdown::Both)
 }
 
