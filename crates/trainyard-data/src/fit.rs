@@ -24,6 +24,12 @@ pub struct FitMemory {
     pub directory: PathBuf,
 }
 
+impl FitMemory {
+    fn of_counts(&self) -> Memory {
+        Memory { bytes: self.bytes, spill: Spill::new(&self.directory) }
+    }
+}
+
 impl Default for FitMemory {
     /// 1 GiB, and the directory for temporary files of the system.
     fn default() -> Self {
@@ -62,8 +68,7 @@ pub fn fit_within(
     engine: impl Into<Engine>,
     progress: &dyn Fn(u64),
 ) -> Result<FittedFeatures> {
-    let memory = Memory { bytes: memory.bytes, spill: Spill::new(&memory.directory) };
-    Passes::new(memory, source, engine.into(), progress).finish(features.fit())
+    Passes::new(memory.of_counts(), source, engine.into(), progress).finish(features.fit())
 }
 
 /// [`fit_within`] as far as it takes to encode rows. Where no feature learns from rows, threads leave statistics, which reports and
@@ -79,8 +84,7 @@ pub fn learn_within(
     engine: impl Into<Engine>,
     progress: &dyn Fn(u64),
 ) -> Result<Learnt> {
-    let memory = Memory { bytes: memory.bytes, spill: Spill::new(&memory.directory) };
-    let passes = Passes::new(memory, source, engine.into(), progress);
+    let passes = Passes::new(memory.of_counts(), source, engine.into(), progress);
     let mut fitting = features.fit();
     // A pass over all columns leaves other rows out than one over those that are encoded.
     if !matches!(passes.engine, Engine::Local(_)) || source.is_skipping() {
