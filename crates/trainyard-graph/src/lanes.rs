@@ -83,20 +83,26 @@ impl Lanes {
         self.workers.len() + 1
     }
 
-    /// Calls `work` once for each item with its number, on whichever lane is free, in the order of the items: put large ones
-    /// first.
+    /// Calls `work` once for each item with its number, as [`share`](Self::share) does.
     pub fn each<T: Send>(&self, items: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
         self.share(items.iter_mut().enumerate(), |(i, item)| work(i, item));
     }
 
-    /// Calls `work` once for each of `items`, on whichever lane is free, in their order: put large ones first.
-    pub fn share<I: Iterator + Send>(&self, items: I, work: impl Fn(I::Item) + Sync) {
-        if self.workers.is_empty() {
+    /// Calls `work` once for each of `items`, on whichever lane is free. Put large ones first.
+    ///
+    /// Every second lane takes items from the end. So of what comes again in the same order, as the tables of a model do, most comes to
+    /// the core whose caches have it from last time.
+    pub fn share<I: DoubleEndedIterator + Send>(&self, items: I, work: impl Fn(I::Item) + Sync) {
+        let is_one = items.size_hint().1.is_some_and(|most| most <= 1);
+        if self.workers.is_empty() || is_one {
             return items.for_each(work);
         }
         let rest = Mutex::new(items);
-        let next = || rest.lock().unwrap_or_else(PoisonError::into_inner).next();
-        self.run(&|_| {
+        self.run(&|lane| {
+            let next = || {
+                let mut rest = rest.lock().unwrap_or_else(PoisonError::into_inner);
+                if lane.is_multiple_of(2) { rest.next() } else { rest.next_back() }
+            };
             while let Some(item) = next() {
                 work(item);
             }

@@ -72,16 +72,28 @@ impl Dense {
     }
 
     /// The weights, and where they are copied to, piece by piece.
-    pub(crate) fn pull<'a>(&'a self, out: &'a mut Vec<f32>) -> impl Iterator<Item = (&'a [f32], &'a mut [f32])> {
+    pub(crate) fn pull<'a>(
+        &'a self,
+        out: &'a mut Vec<f32>,
+    ) -> impl DoubleEndedIterator<Item = (&'a [f32], &'a mut [f32])> {
         out.resize(self.weights.len(), 0.0);
         self.weights.chunks(PIECE).zip(out.chunks_mut(PIECE))
     }
 
     /// What is to be updated by `gradient`, piece by piece.
-    pub(crate) fn push<'a>(&'a mut self, gradient: &'a [f32]) -> impl Iterator<Item = Piece<'a>> {
-        let (optimizer, mut slots) = (&*self.optimizer, self.slots.as_mut_slice());
-        self.weights.chunks_mut(PIECE).zip(gradient.chunks(PIECE)).map(move |(weights, gradient)| {
-            let (own, others) = std::mem::take(&mut slots).split_at_mut(weights.len() * optimizer.slots());
+    pub(crate) fn push<'a>(&'a mut self, gradient: &'a [f32]) -> impl DoubleEndedIterator<Item = Piece<'a>> {
+        let (optimizer, mut slots, mut front) = (&*self.optimizer, self.slots.as_mut_slice(), 0);
+        let pieces = self.weights.chunks_mut(PIECE).zip(gradient.chunks(PIECE)).enumerate();
+        pieces.map(move |(i, (weights, gradient))| {
+            let (left, len) = (std::mem::take(&mut slots), weights.len() * optimizer.slots());
+            // Of the pieces that are left, it is the first or the last.
+            let (own, others) = if i == front {
+                front += 1;
+                left.split_at_mut(len)
+            } else {
+                let (others, own) = left.split_at_mut(left.len() - len);
+                (own, others)
+            };
             slots = others;
             Piece { optimizer, weights, gradient, slots: own }
         })
@@ -111,7 +123,13 @@ mod tests {
         assert_eq!(dense.state(), state);
         for step in 1..3 {
             optimizer.update(step, &mut weights, &gradient, &mut slots);
-            dense.push(&gradient).for_each(|piece| piece.update(step));
+            // From both ends in turn, as lanes take them.
+            let mut pieces = dense.push(&gradient);
+            while let Some(piece) = pieces.next() {
+                piece.update(step);
+                pieces.next_back().into_iter().for_each(|piece| piece.update(step));
+            }
+            drop(pieces);
         }
         assert_eq!(dense.state(), DenseState { name: "w".to_owned(), weights, slots });
     }
