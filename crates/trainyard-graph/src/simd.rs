@@ -221,6 +221,15 @@ pub fn prefetch<T>(place: &T) {
     let _ = place;
 }
 
+/// Bytes of a line of the processor's cache.
+const LINE_BYTES: usize = 64;
+
+/// As [`prefetch`] for all lines of `values`; the last may be missed where the first begins within a line.
+#[inline(always)]
+pub fn prefetch_all<T>(values: &[T]) {
+    values.iter().step_by((LINE_BYTES / size_of::<T>().max(1)).max(1)).for_each(prefetch);
+}
+
 /// Which of 64 bytes are one of `marks`: a bit each, the lowest for the first byte.
 ///
 /// ```

@@ -38,7 +38,7 @@ impl Slab {
     #[inline(always)]
     pub(crate) fn prefetch(&self, position: usize, len: usize) {
         if position != ABSENT {
-            self.row(position)[..len].iter().step_by(LINE).for_each(simd::prefetch);
+            simd::prefetch_all(&self.row(position)[..len]);
         }
     }
 

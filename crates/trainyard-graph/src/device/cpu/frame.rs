@@ -2,7 +2,8 @@
 #![expect(unsafe_code, reason = "values of one micro-batch live in one arena")]
 
 use super::buffer::Buffer;
-use super::plan::{Packed, Place, Step, Value};
+use super::packed::Packed;
+use super::plan::{Place, Step, Value};
 use crate::device::gemm::Matrix;
 use crate::device::{Bag, Call, Feeds, Mode};
 use std::ops::Range;
@@ -13,8 +14,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) mode: Mode,
     pub(crate) first_row: usize,
     pub(crate) rows: usize,
-    /// Whether weights have been packed.
-    pub(super) packed: bool,
+    /// What has been packed, where it serves a batch of this size.
+    pub(super) packed: &'a [Packed],
     pub(super) arena: &'a Buffer,
     /// Values that are the same for all rows.
     pub(super) shared: &'a Buffer,
@@ -73,9 +74,9 @@ impl<'a> Frame<'a> {
 
     /// The packed form of the weights of a step, if there is one.
     pub(crate) fn panels(&self, step: &Step) -> Option<&'a [f32]> {
-        let range = step.packed.clone().filter(|_| self.packed)?;
+        let packed = self.packed.get(step.packed?).filter(|packed| packed.serves(self.feeds.rows()))?;
         // SAFETY: weights are packed before any step that reads them runs, and not written again in a run.
-        Some(unsafe { self.shared.part(range) })
+        Some(unsafe { self.shared.part(packed.range()) })
     }
 
     /// The numbers of a value, those of this micro-batch if it has rows.

@@ -15,6 +15,7 @@ mod buffer;
 mod feed_check;
 mod frame;
 mod linear;
+mod packed;
 mod plan;
 mod program;
 

@@ -2,7 +2,7 @@
 
 use super::arena::Arena;
 use super::linear::{Kind, kinds};
-use crate::device::gemm;
+use super::packed::Packed;
 use crate::op::{Binary, BinaryKind, InputKind, Op};
 use crate::{Dim, Error, Graph, Node, NodeId, Result};
 use std::ops::Range;
@@ -53,35 +53,8 @@ pub(crate) struct Step {
     pub(crate) column: usize,
     /// Memory that the operation works with.
     pub(super) scratch: Value,
-    /// Where among the shared values its weights are packed.
-    pub(super) packed: Option<Range<usize>>,
-}
-
-/// Weights that are copied once a run into the order in which products read them.
-#[derive(Debug)]
-pub(super) struct Packed {
-    pub(super) from: Value,
-    pub(super) columns: usize,
-    /// Where among the shared values its panels begin.
-    start: usize,
-}
-
-impl Packed {
-    pub(super) fn panels(&self) -> usize {
-        gemm::panels(self.columns)
-    }
-
-    /// Where panel `i` is.
-    pub(super) fn panel(&self, i: usize) -> Range<usize> {
-        let len = gemm::panel_len(self.from.row_len / self.columns);
-        let start = self.start.saturating_add(i.saturating_mul(len));
-        start..start.saturating_add(len)
-    }
-
-    /// Where all panels are.
-    fn range(&self) -> Range<usize> {
-        self.start..self.panel(self.panels()).start
-    }
+    /// Which packed weights are its.
+    pub(super) packed: Option<usize>,
 }
 
 /// Where an output comes from.
@@ -312,10 +285,15 @@ impl Planner<'_> {
         let per_row = |id: &NodeId| needed[id.index()] && kinds[id.index()] != Kind::Invariant;
         for (id, _) in self.graph.nodes().filter(|(id, _)| per_row(id)) {
             let Some((from, columns)) = self.weights(id)? else { continue };
-            if columns > 1 && self.packed_range(from, columns).is_none() {
-                let packed = Packed { from, columns, start: len };
-                len = packed.range().end;
-                self.packed.push(packed);
+            let rows = self.graph.shape(id).row_len() / columns.max(1);
+            match self.packed_of(from, columns) {
+                Some(i) => self.packed[i].rows = self.packed[i].rows.max(rows),
+                None if columns > 1 => {
+                    let packed = Packed { from, columns, rows, start: len };
+                    len = packed.range().end;
+                    self.packed.push(packed);
+                }
+                None => {}
             }
         }
         Ok(len)
@@ -331,9 +309,8 @@ impl Planner<'_> {
         Ok(Some((self.value(inputs[input])?, columns)).filter(|(weights, _)| !weights.batched))
     }
 
-    fn packed_range(&self, from: Value, columns: usize) -> Option<Range<usize>> {
-        let packed = self.packed.iter().find(|packed| (packed.from, packed.columns) == (from, columns));
-        packed.map(Packed::range)
+    fn packed_of(&self, from: Value, columns: usize) -> Option<usize> {
+        self.packed.iter().position(|packed| (packed.from, packed.columns) == (from, columns))
     }
 
     /// Gives the other values room in the arena, which a value leaves after its last use.
@@ -396,7 +373,7 @@ impl Planner<'_> {
                 let inputs = node.inputs.iter().map(|&input| self.value(input)).collect::<Result<_>>()?;
                 let (output, column) = self.columns[id.index()].unwrap_or((id, 0));
                 let (output, scratch) = (self.value(output)?, self.scratch_value(id));
-                let packed = self.weights(id)?.and_then(|(from, columns)| self.packed_range(from, columns));
+                let packed = self.weights(id)?.and_then(|(from, columns)| self.packed_of(from, columns));
                 Ok(Step { op: node.op.clone(), inputs, output, column, scratch, packed })
             })
             .collect()
@@ -667,6 +644,16 @@ mod tests {
             Plan::suited(&graph, &[z], 128).unwrap().micro_batch
         };
         assert_eq!((rows(100, 1), rows(10_000, 1), rows(100_000, 1), rows(100_000, 40)), (128, 16, 8, 32));
+    }
+
+    #[test]
+    fn weights_are_packed_for_products_of_many_rows_however_few_are_in_the_batch() {
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[Dim::Batch, Dim::Fixed(50), Dim::Fixed(8)]).unwrap();
+        let w = graph.param("w", &[8, 5]).unwrap();
+        let products = graph.matmul(x, w).unwrap();
+        let plan = Plan::new(&graph, &[products], 8).unwrap();
+        assert_eq!([1, 2, 3, 1000].map(|batch| plan.packed[0].serves(batch)), [false, false, true, true]);
     }
 
     #[test]

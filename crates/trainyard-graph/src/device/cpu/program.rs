@@ -36,9 +36,6 @@ pub(super) struct CpuProgram {
 /// Most rows of a batch: up to here a sum of ones is exact.
 pub(super) const ROWS_MAX: usize = 1 << f32::MANTISSA_DIGITS;
 
-/// Fewest rows of a batch for which weights are packed: copying them takes as long as a product with some rows.
-const PACKED_ROWS_MIN: usize = 128;
-
 /// Micro-batches that follow each other and whose sums are added up by one lane. How a batch is cut into groups depends
 /// on its size alone, so it bounds the memory for sums without making results depend on the number of lanes.
 struct Groups {
@@ -150,21 +147,20 @@ impl CpuProgram {
     }
 
     /// Computes what is the same for all rows.
-    fn run_shared(&self, feeds: &dyn Feeds, mode: Mode, rows: usize) {
+    fn run_shared(&self, feeds: &dyn Feeds, mode: Mode) {
         let (arena, shared, batch, parts) = (&self.arenas[0], &self.shared, self.batch.as_slice(), &self.parts);
         let frame =
-            Frame { feeds, mode, first_row: 0, rows: 0, packed: false, arena, shared, batch, parts, first_part: 0 };
+            Frame { feeds, mode, first_row: 0, rows: 0, packed: &[], arena, shared, batch, parts, first_part: 0 };
         let (of_feeds, others) = self.plan.shared_steps.split_at(self.plan.shared_of_feeds);
         // SAFETY: `run` holds the program exclusively, no lane works on micro-batches yet, and these steps read what is fed alone
         // and write a place each.
         self.lanes.share(of_feeds.iter(), |step| unsafe { frame.run(std::slice::from_ref(step)) });
         // SAFETY: as above, on one lane.
         unsafe { frame.run(others) };
-        if rows >= PACKED_ROWS_MIN {
-            let panels = self.plan.packed.iter().flat_map(|packed| (0..packed.panels()).map(move |i| (packed, i)));
-            // SAFETY: as above: what is packed has been computed or fed, and each panel has a place of its own.
-            self.lanes.share(panels, |(packed, i)| unsafe { frame.pack(packed, i) });
-        }
+        let packed = self.plan.packed.iter().filter(|packed| packed.serves(feeds.rows()));
+        let panels = packed.flat_map(|packed| (0..packed.panels()).map(move |i| (packed, i)));
+        // SAFETY: as above: what is packed has been computed or fed, and each panel has a place of its own.
+        self.lanes.share(panels, |(packed, i)| unsafe { frame.pack(packed, i) });
     }
 
     /// Runs the groups, each on the lane that is free first.
@@ -187,7 +183,7 @@ impl CpuProgram {
         for (i, (first_row, rows)) in groups.micro_batches(group).enumerate() {
             let (parts, first_part) = if i == 0 { (&self.parts, first_part) } else { (&self.scratch[lane], 0) };
             let (arena, shared, batch) = (&self.arenas[lane], &self.shared, self.batch.as_slice());
-            let packed = groups.rows >= PACKED_ROWS_MIN;
+            let packed = self.plan.packed.as_slice();
             let frame = Frame { feeds, mode, first_row, rows, packed, arena, shared, batch, parts, first_part };
             // SAFETY: `run` holds the program exclusively; a lane has an arena and scratch of its own, and a group, which
             // one lane takes, has rows and parts of its own.
@@ -278,7 +274,7 @@ impl Program for CpuProgram {
         let groups = Groups::new(feeds.rows(), self.plan.micro_batch);
         self.check_memory(&groups)?;
         self.grow(feeds, &groups)?;
-        self.run_shared(feeds, mode, groups.rows);
+        self.run_shared(feeds, mode);
         self.run_groups(feeds, mode, &groups);
         self.reduce(feeds, &groups);
         Ok(())

@@ -85,6 +85,10 @@ impl Operation for Recurrent {
         (self.recurrence.blocks().gates + 1) * self.recurrence.units
     }
 
+    fn weights(&self) -> Option<(usize, usize)> {
+        Some((1, self.recurrence.blocks().gates * self.recurrence.units))
+    }
+
     fn run(&self, call: &mut Call<'_>) {
         match self.recurrence.cell {
             Cell::Simple => self.recurrence.forward::<Simple>(call),
@@ -105,7 +109,7 @@ struct Inputs<'a> {
 impl Recurrence {
     fn forward<K: Kernel>(&self, call: &mut Call<'_>) {
         let gates = K::BLOCKS.gates * self.units;
-        let (projected, weights, bias) = (call.input(0), Matrix::new(call.input(1), gates), call.input(2));
+        let (projected, weights, bias) = (call.input(0), call.weights(1, gates), call.input(2));
         let mask = if self.masked { call.input(3) } else { &[] };
         let (product, hidden) = call.scratch.split_at_mut(call.output.len() / self.tape_len() * gates);
         self.clear_initial(call.output);
@@ -132,10 +136,10 @@ impl Recurrence {
     /// Computes time `t` of all rows; `hidden` becomes their states `h`, side by side for the next product.
     #[inline(always)]
     fn step<K: Kernel>(&self, t: usize, inputs: &Inputs<'_>, tape: &mut [f32], hidden: &mut [f32]) {
-        let gates = K::BLOCKS.gates * self.units;
-        let rows = tape.chunks_exact_mut(self.tape_len()).zip(hidden.chunks_exact_mut(self.units));
-        for (i, (row, hidden)) in rows.enumerate() {
-            let (before, after, saved) = self.parts_mut(row, t);
+        let (gates, len) = (K::BLOCKS.gates * self.units, self.tape_len());
+        for (i, hidden) in hidden.chunks_exact_mut(self.units).enumerate() {
+            self.prefetch(i + 1, t, inputs.projected, tape);
+            let (before, after, saved) = self.parts_mut(&mut tape[i * len..(i + 1) * len], t);
             if self.stays(inputs.mask, i, t) {
                 after.copy_from_slice(before);
                 saved.fill(0.0);
@@ -145,6 +149,19 @@ impl Recurrence {
                 K::forward(self.units, [product, projected, inputs.bias], before, after, saved);
             }
             hidden.copy_from_slice(&after[..self.units]);
+        }
+    }
+
+    /// Asks for what row `i`, if there is one, reads and writes at time `t`: rows lie far apart, and those of all steps together do
+    /// not fit into the second cache.
+    #[inline(always)]
+    fn prefetch(&self, i: usize, t: usize, projected: &[f32], tape: &[f32]) {
+        let (gates, len) = (self.blocks().gates * self.units, self.tape_len());
+        let start = (i * self.steps + t) * gates;
+        simd::prefetch_all(projected.get(start..start + gates).unwrap_or_default());
+        if let Some(row) = tape.get(i * len..(i + 1) * len) {
+            simd::prefetch_all(&row[self.saved(t)]);
+            simd::prefetch_all(&row[self.after(t)..][..self.state_len()]);
         }
     }
 }

@@ -53,6 +53,10 @@ impl Operation for RecurrentGrad {
         self.recurrence.state_len() + self.recurrence.blocks().gates * self.recurrence.units
     }
 
+    fn weights(&self) -> Option<(usize, usize)> {
+        Some((2, self.recurrence.units))
+    }
+
     fn run(&self, call: &mut Call<'_>) {
         match self.recurrence.cell {
             Cell::Simple => self.backward::<Simple>(call),
@@ -73,8 +77,7 @@ impl RecurrentGrad {
     fn backward<K: Kernel>(&self, call: &mut Call<'_>) {
         let Recurrence { steps, units, masked, .. } = self.recurrence;
         let mask = if masked { call.input(3) } else { &[] };
-        let (inputs, weights) =
-            (Inputs { tape: call.input(0), upstream: call.input(1), mask }, Matrix::new(call.input(2), units));
+        let (inputs, weights) = (Inputs { tape: call.input(0), upstream: call.input(1), mask }, call.weights(2, units));
         let (rows, state_len) = (call.rows(), self.recurrence.state_len());
         let (carry, product) = call.scratch.split_at_mut(rows * state_len);
         carry.fill(0.0);
@@ -108,6 +111,7 @@ impl RecurrentGrad {
         for (i, tape) in inputs.tape.chunks_exact(self.recurrence.tape_len()).enumerate() {
             let carry = &mut carry[i * state_len..(i + 1) * state_len];
             let product = &mut product[i * gates..(i + 1) * gates];
+            self.prefetch(i + 1, t, inputs.tape, slopes);
             let slopes = &mut slopes[(i * steps + t) * inner..][..inner];
             self.add_upstream(inputs.upstream, i, step, carry);
             if self.recurrence.stays(inputs.mask, i, t) {
@@ -121,6 +125,18 @@ impl RecurrentGrad {
             let (others, last) = product.split_at_mut(gates - units);
             others.copy_from_slice(&slopes[..gates - units]);
             last.copy_from_slice(&slopes[inner - units..]);
+        }
+    }
+
+    /// Asks for what row `i`, if there is one, reads and writes at time `t`, as on the way forward.
+    #[inline(always)]
+    fn prefetch(&self, i: usize, t: usize, tape: &[f32], slopes: &[f32]) {
+        let (inner, len) = (self.recurrence.blocks().inner * self.recurrence.units, self.recurrence.tape_len());
+        let start = (i * self.recurrence.steps + t) * inner;
+        simd::prefetch_all(slopes.get(start..start + inner).unwrap_or_default());
+        if let Some(row) = tape.get(i * len..(i + 1) * len) {
+            simd::prefetch_all(&row[self.recurrence.saved(t)]);
+            simd::prefetch_all(&row[self.recurrence.before(t)..][..self.recurrence.state_len()]);
         }
     }
 
