@@ -13,6 +13,19 @@ pub(crate) struct Texts {
     places: Option<Int32Array>,
 }
 
+/// A text, and the bytes from its start to the end of all texts beside it, so that it can be read by whole words of memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placed<'a> {
+    pub text: &'a str,
+    pub onward: &'a [u8],
+}
+
+impl<'a> From<&'a str> for Placed<'a> {
+    fn from(text: &'a str) -> Self {
+        Self { text, onward: text.as_bytes() }
+    }
+}
+
 impl Texts {
     /// The texts of an array of texts, or of one of places in a dictionary of texts; `None` for any other.
     pub fn of(array: &ArrayRef) -> Option<Self> {
@@ -31,10 +44,7 @@ impl Texts {
     /// The text of a row; `None` when it is missing.
     #[inline]
     pub fn get(&self, row: usize) -> Option<&str> {
-        match &self.places {
-            None => self.value(row),
-            Some(places) => places.is_valid(row).then(|| self.value(places.value(row) as usize)).flatten(),
-        }
+        self.value(self.place(row)?)
     }
 
     /// The text of each row.
@@ -62,12 +72,12 @@ impl Texts {
     }
 
     /// Texts, each with a number of rows that have it: all together are the texts of all rows. A text may come more than once.
-    pub fn counts(&self) -> impl Iterator<Item = (&str, u64)> {
+    pub fn counts(&self) -> impl Iterator<Item = (Placed<'_>, u64)> {
         let counts = self.place_counts();
-        let by_row = counts.is_none().then(|| self.iter().flatten().map(|text| (text, 1)));
+        let rows = if counts.is_none() { 0..self.len() } else { 0..0 };
+        let by_row = rows.filter_map(|row| Some((self.placed(self.place(row)?)?, 1)));
         let by_place = counts.into_iter().flatten().enumerate().filter(|(_, count)| *count > 0);
-        let by_place = by_place.filter_map(|(place, count)| Some((self.value(place)?, u64::from(count))));
-        by_row.into_iter().flatten().chain(by_place)
+        by_row.chain(by_place.filter_map(|(place, count)| Some((self.placed(place)?, u64::from(count)))))
     }
 
     /// Whether there are no more values than rows, so that looking at all values is no waste.
@@ -84,6 +94,21 @@ impl Texts {
             Some(_) => places.iter().flatten().for_each(|place| counts[place as usize] += 1),
         }
         Some(counts)
+    }
+
+    /// Where the text of a row stands among the values.
+    #[inline]
+    fn place(&self, row: usize) -> Option<usize> {
+        match &self.places {
+            None => Some(row),
+            Some(places) => places.is_valid(row).then(|| places.value(row) as usize),
+        }
+    }
+
+    #[inline]
+    fn placed(&self, place: usize) -> Option<Placed<'_>> {
+        let text = self.value(place)?;
+        Some(Placed { text, onward: &self.values.value_data()[self.values.value_offsets()[place] as usize..] })
     }
 
     #[inline]
@@ -118,7 +143,10 @@ mod tests {
             (expected.len(), expected.iter().filter(|text| text.is_none()).count())
         );
         let (mut counts, mut rows) = (BTreeMap::<&str, u64>::new(), BTreeMap::<&str, u64>::new());
-        texts.counts().for_each(|(text, count)| *counts.entry(text).or_default() += count);
+        texts.counts().for_each(|(placed, count)| {
+            assert!(placed.onward.starts_with(placed.text.as_bytes()));
+            *counts.entry(placed.text).or_default() += count;
+        });
         expected.iter().flatten().for_each(|text| *rows.entry(text).or_default() += 1);
         assert_eq!(counts, rows);
     }

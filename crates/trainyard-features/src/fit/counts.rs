@@ -8,6 +8,7 @@ use crate::Result;
 use crate::column::Column;
 use crate::hash::{Map, farm_fingerprint64, fingerprint_cat64};
 use crate::op::Checked;
+use crate::texts::Placed;
 use arrow::array::Array;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -143,7 +144,7 @@ impl Counts {
             }
             Column::Tokens(tokens) => {
                 self.kind = ValueKind::Text;
-                self.add_texts(tokens.iter().map(|token| (token, 1)));
+                self.add_texts(tokens.iter().map(|token| (token.into(), 1)));
             }
         }
     }
@@ -356,13 +357,13 @@ impl Counts {
         }
     }
 
-    fn add_texts<'a>(&mut self, mut texts: impl Iterator<Item = (&'a str, u64)>) {
+    fn add_texts<'a>(&mut self, mut texts: impl Iterator<Item = (Placed<'a>, u64)>) {
         let mut short = [(ShortText::default(), 0); CHUNK];
         loop {
             let (mut seen, mut n) = (0, 0);
-            for (text, count) in texts.by_ref().take(CHUNK) {
+            for (Placed { text, onward }, count) in texts.by_ref().take(CHUNK) {
                 seen += 1;
-                match ShortText::new(text.as_bytes()) {
+                match ShortText::new(onward, text.len()) {
                     Some(text) => {
                         // A text that is not kept is overwritten by the next.
                         short[n] = (text, count);
@@ -396,7 +397,7 @@ impl Counts {
     }
 
     fn add_text(&mut self, text: &str, count: u64) {
-        match ShortText::new(text.as_bytes()) {
+        match ShortText::new(text.as_bytes(), text.len()) {
             Some(short) => self.add_short(short, count),
             None if self.keeps_long(text) => {
                 self.insert_long(text, count);

@@ -279,7 +279,7 @@ impl Value {
             len => {
                 let bytes = from.take(usize::try_from(len - 1).unwrap_or(usize::MAX))?;
                 let text = std::str::from_utf8(bytes).map_err(|error| format!("a text is not UTF-8: {error}"))?;
-                Ok(ShortText::new(bytes).map_or_else(|| Self::Long(text.into()), Self::Short))
+                Ok(ShortText::new(bytes, bytes.len()).map_or_else(|| Self::Long(text.into()), Self::Short))
             }
         }
     }
@@ -292,7 +292,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn value(text: &str) -> Value {
-        ShortText::new(text.as_bytes()).map_or_else(|| Value::Long(text.into()), Value::Short)
+        ShortText::new(text.as_bytes(), text.len()).map_or_else(|| Value::Long(text.into()), Value::Short)
     }
 
     fn write(spill: &Spill, counts: &BTreeMap<Value, u64>) -> Arc<Run> {
