@@ -133,7 +133,7 @@ fn texts(array: &ArrayRef, rules: &Rules) -> Result<Converted> {
 }
 
 fn by_way_of_text(array: &ArrayRef, to: &DataType, rules: &Rules) -> Result<Converted> {
-    let mut column = Column::new(scalar_type(to), array.len());
+    let mut column = Column::new(scalar_type(to), array.len(), 0);
     let mut bad = Vec::new();
     let mut push = |row: usize, text: Option<&[u8]>| {
         if !column.push(text.unwrap_or_default(), rules) {

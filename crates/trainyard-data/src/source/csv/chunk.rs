@@ -32,9 +32,13 @@ impl Chunk {
         self.stretches.iter().map(|stretch| stretch.text.rows()).sum()
     }
 
+    /// The length of their text.
+    pub(super) fn bytes(&self) -> usize {
+        self.stretches.iter().map(|stretch| stretch.text.bytes()).sum()
+    }
+
     fn is_full(&self) -> bool {
-        let bytes = self.stretches.iter().map(|stretch| stretch.text.bytes()).sum::<usize>();
-        self.rows() >= BATCH_ROWS || bytes >= CHUNK_BYTES
+        self.rows() >= BATCH_ROWS || self.bytes() >= CHUNK_BYTES
     }
 }
 

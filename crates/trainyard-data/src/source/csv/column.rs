@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringArray, TimestampSecondBuilder,
-};
+use arrow::array::{ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, TimestampSecondBuilder};
 use trainyard_features::ColumnType;
 
 use super::records::Records;
+use super::texts::Texts;
 use super::value::{self, Rules};
 use crate::Result;
 
@@ -16,19 +15,18 @@ use crate::Result;
 pub(in crate::source) enum Column {
     Float(Float64Builder),
     Int(Int64Builder),
-    /// Texts as bytes, which are checked to be UTF-8 when they come in, since an error names the row.
-    Text(BinaryBuilder),
+    Text(Texts),
     Bool(BooleanBuilder),
     Time(TimestampSecondBuilder),
 }
 
 impl Column {
-    /// No values yet.
-    pub(in crate::source) fn new(column_type: ColumnType, capacity: usize) -> Self {
+    /// No values yet, and room for so many; for texts, of so many bytes together.
+    pub(in crate::source) fn new(column_type: ColumnType, capacity: usize, text_bytes: usize) -> Self {
         match column_type {
             ColumnType::Float => Column::Float(Float64Builder::with_capacity(capacity)),
             ColumnType::Int => Column::Int(Int64Builder::with_capacity(capacity)),
-            ColumnType::Text => Column::Text(BinaryBuilder::with_capacity(capacity, 16 * capacity)),
+            ColumnType::Text => Column::Text(Texts::with_capacity(capacity, text_bytes)),
             ColumnType::Bool => Column::Bool(BooleanBuilder::with_capacity(capacity)),
             ColumnType::Time => Column::Time(TimestampSecondBuilder::with_capacity(capacity)),
         }
@@ -41,7 +39,7 @@ impl Column {
             Column::Int(builder) => push_word(field, rules, value::int, |value| builder.append_option(value)),
             Column::Bool(builder) => push_word(field, rules, value::boolean, |value| builder.append_option(value)),
             Column::Time(builder) => push_word(field, rules, value::time, |value| builder.append_option(value)),
-            Column::Text(builder) => push_text(field, rules, false, builder),
+            Column::Text(texts) => push_text(field, &[], rules, false, texts),
         }
     }
 
@@ -64,7 +62,9 @@ impl Column {
             Column::Float(builder) => records.each(i, |row, field| {
                 tell(row, push_word(field, rules, value::float, |value| builder.append_option(value)));
             }),
-            Column::Text(builder) => records.each(i, |row, field| tell(row, push_text(field, rules, is_utf8, builder))),
+            Column::Text(texts) => records.each(i, |row, field| {
+                tell(row, push_text(field, records.text(), rules, is_utf8, texts));
+            }),
             column => records.each(i, |row, field| tell(row, column.push(field, rules))),
         }
     }
@@ -74,7 +74,7 @@ impl Column {
         Ok(match self {
             Column::Float(builder) => Arc::new(builder.finish()),
             Column::Int(builder) => Arc::new(builder.finish()),
-            Column::Text(builder) => Arc::new(StringArray::try_from_binary(builder.finish())?),
+            Column::Text(texts) => Arc::new(texts.finish()?),
             Column::Bool(builder) => Arc::new(builder.finish()),
             Column::Time(builder) => Arc::new(builder.finish()),
         })
@@ -96,9 +96,10 @@ fn push_word<T>(
 }
 
 /// Appends a text, and says whether it is one.
-fn push_text(field: &[u8], rules: &Rules, is_utf8: bool, builder: &mut BinaryBuilder) -> bool {
+#[inline]
+fn push_text(field: &[u8], around: &[u8], rules: &Rules, is_utf8: bool, texts: &mut Texts) -> bool {
     let text = rules.text(field);
     let is_good = is_utf8 || text.is_none_or(|text| std::str::from_utf8(text).is_ok());
-    builder.append_option(text.filter(|_| is_good));
+    texts.push(text.filter(|_| is_good), around);
     is_good
 }

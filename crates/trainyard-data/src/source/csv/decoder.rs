@@ -54,8 +54,10 @@ struct Decoded {
 ///
 /// Of the first row that cannot be read, unless such rows are to be skipped.
 fn decode(plan: &Plan, chunk: &Chunk) -> Result<Decoded> {
-    let rows = chunk.rows();
-    let columns = plan.schema.fields.iter().map(|field| Column::new(field.column_type, rows)).collect();
+    let (rows, fields) = (chunk.rows(), &plan.schema.fields);
+    // What a column takes if all take as much; more room is made for one that takes more.
+    let text_bytes = chunk.bytes() / fields.len().max(1);
+    let columns = fields.iter().map(|field| Column::new(field.column_type, rows, text_bytes)).collect();
     let rules = Rules::new(&plan.config);
     let mut decoder = Decoder { plan, rules, columns, good: Vec::with_capacity(rows), misfits: 0 };
     chunk.stretches.iter().try_for_each(|stretch| decoder.read(stretch))?;
@@ -109,7 +111,8 @@ impl Decoder<'_> {
         let mut bad = None;
         for (field, &i) in self.plan.schema.fields.iter().zip(stretch.positions.iter()) {
             records.each(i, |at, text| {
-                if at == row && bad.is_none() && !Column::new(field.column_type, 1).push(text, &self.rules) {
+                if at == row && bad.is_none() && !Column::new(field.column_type, 1, text.len()).push(text, &self.rules)
+                {
                     bad = Some((field, shortened(text)));
                 }
             });

@@ -18,6 +18,7 @@ mod dialect;
 mod file;
 mod infer;
 mod records;
+mod texts;
 mod value;
 
 pub(super) use column::Column;

@@ -41,10 +41,19 @@ impl<'a> Records<'a> {
         self.starts.clear();
         self.misfits.clear();
         self.whole = 0;
+        // Room for all of them, unless the text is too short for so many.
+        self.starts.reserve(
+            (most.saturating_mul(self.width + 1) + 1).min(self.text.len() - self.next.min(self.text.len()) + 2),
+        );
         self.starts.push(self.next as u32);
         let more = self.next < self.text.len();
         self.find(most);
         more
+    }
+
+    /// What they are records of.
+    pub(super) fn text(&self) -> &'a [u8] {
+        self.text
     }
 
     /// How many were found.
