@@ -55,7 +55,7 @@ impl MemoryStore {
         Ok(Self { seed: config.seed, clip: config.clip, optimizers, lanes, state: RwLock::new(None) })
     }
 
-    /// The same store, which reads and updates its parameters on several lanes, each table and each piece of a dense parameter on one.
+    /// The same store, which reads, updates and copies its parameters on several lanes, each table and each piece of a dense parameter on one.
     #[must_use]
     pub fn with_lanes(self, lanes: Arc<Lanes>) -> Self {
         Self { lanes, ..self }
@@ -93,7 +93,7 @@ impl ParamStore for MemoryStore {
     }
 
     fn snapshot(&self) -> Result<Snapshot> {
-        Ok(self.read()?.as_ref().ok_or(Error::NotCreated)?.snapshot(&self.optimizers))
+        Ok(self.read()?.as_ref().ok_or(Error::NotCreated)?.snapshot(&self.optimizers, &self.lanes))
     }
 
     fn restore(&self, snapshot: &Snapshot) -> Result<()> {

@@ -3,7 +3,7 @@
 use crate::clip::Clipper;
 use crate::dense::{Dense, Piece};
 use crate::optimizers::Optimizers;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, TableState};
 use crate::spec::{check_specs, dense_dims, table_dim};
 use crate::table::Table;
 use crate::{Error, Gradients, Keys, Params, Result};
@@ -56,14 +56,16 @@ impl State {
         })
     }
 
-    pub(crate) fn snapshot(&self, optimizers: &Optimizers) -> Snapshot {
+    pub(crate) fn snapshot(&self, optimizers: &Optimizers, lanes: &Lanes) -> Snapshot {
+        let mut tables: Vec<Option<TableState>> = vec![None; self.tables.len()];
+        lanes.share(self.tables.iter().zip(&mut tables), |(table, state)| *state = Some(table.state()));
         Snapshot {
             step: self.step,
             seed: self.seed,
             optimizers: optimizers.configs().clone(),
             specs: self.specs.clone(),
             dense: self.dense.iter().map(Dense::state).collect(),
-            tables: self.tables.iter().map(Table::state).collect(),
+            tables: tables.into_iter().flatten().collect(),
         }
     }
 
