@@ -209,6 +209,8 @@ struct BinaryCase {
     average_precision: f64,
     log_loss: f64,
     accuracy: f64,
+    /// Mean prediction, mean label, expected calibration error.
+    calibration: [f64; 3],
     thresholds: Vec<f32>,
     /// For each threshold.
     precision_recall_f1: Vec<[f64; 3]>,
@@ -272,6 +274,10 @@ fn binary_metrics_match_scikit_learn() {
         }
         check("log_loss", of!(LogLoss::default(), case).value(), case.log_loss, 1e-12);
         check("accuracy_score", of!(Accuracy::default(), case).value(), case.accuracy, 1e-12);
+        let calibration = of!(Calibration::default(), case);
+        check("mean prediction", calibration.prediction_mean(), case.calibration[0], 1e-12);
+        check("mean label", calibration.label_mean(), case.calibration[1], 1e-12);
+        check("expected calibration error", calibration.expected_error(), case.calibration[2], 1e-12);
         let points = of!(PrecisionRecallCurve::new(&case.thresholds), case).points();
         assert_eq!(points.len(), case.precision_recall_f1.len());
         for (point, expected) in points.iter().zip(&case.precision_recall_f1) {

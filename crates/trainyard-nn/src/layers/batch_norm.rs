@@ -56,7 +56,7 @@ mod tests {
     use super::*;
     use crate::MAIN_GROUP;
     use crate::layers::testing::Built;
-    use trainyard_graph::check;
+    use trainyard_graph::{Mode, check};
 
     fn build() -> Built {
         Built::dense(&[1.0, -8.0, 3.0, -4.0], 2, |network, x| BatchNorm { epsilon: 1e-6 }.apply(network, "norm", x))
@@ -72,6 +72,20 @@ mod tests {
         build().check(&[1.0, -8.0, 3.0, -4.0].map(|x| x / (1.0_f32 + 1e-6).sqrt()));
         let built = build().set("norm/moving_mean", &[2.0, -6.0]).set("norm/moving_variance", &[4.0, 1.0]);
         check::close(&built.values(), &[-0.5, -2.0, 0.5, 2.0], 1e-5);
+    }
+
+    #[test]
+    fn gradients_match_finite_differences() {
+        let x = [1.0, -8.0, 3.0, -4.0, 0.5, 2.0, -1.0, 6.0, 2.5, -3.0];
+        // Squares of normalised numbers alone add up to the same whatever comes in.
+        let built = Built::dense(&x, 2, |network, x| {
+            let normalised = BatchNorm::default().apply(network, "norm", x)?;
+            Ok(network.graph.mul(normalised, x)?)
+        });
+        let statistics = ["norm/moving_mean", "norm/moving_variance"];
+        for mode in [Mode::Inference, Mode::Training { seed: 1, step: 1 }] {
+            built.check_gradients_in(mode, &statistics);
+        }
     }
 
     #[test]

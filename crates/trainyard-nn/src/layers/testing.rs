@@ -102,6 +102,12 @@ impl Built {
     /// differences, at parameters that are not all 0.
     #[track_caller]
     pub(super) fn check_gradients(&self) {
+        self.check_gradients_in(Mode::Inference, &[]);
+    }
+
+    /// The same in a mode, for all but the parameters of these names, such as moving statistics, which move by other rules.
+    #[track_caller]
+    pub(super) fn check_gradients_in(&self, mode: Mode, besides: &[&str]) {
         let stream = random::stream(1, "away from zero");
         let shifted = |values: &Vec<f32>| (0..).zip(values).map(|(i, w)| w + random::normal(stream, i) / 4.0).collect();
         let values = self.floats(&self.params.iter().map(shifted).collect::<Vec<_>>());
@@ -110,11 +116,11 @@ impl Built {
         let loss = graph.sum_all(squares).unwrap();
         let nodes: Vec<NodeId> = values.iter().map(|(node, _)| *node).collect();
         let wrt = gradients(&mut graph, loss, &nodes).unwrap();
-        let slopes = self.run_at(&graph, &wrt, &values, Mode::Inference);
+        let slopes = self.run_at(&graph, &wrt, &values, mode);
         assert!(slopes.iter().flatten().any(|slope| *slope != 0.0), "no gradient is there to compare");
-        for (n, slopes) in slopes.iter().enumerate() {
+        for (n, slopes) in slopes.iter().enumerate().filter(|(n, _)| !besides.contains(&self.name_of(*n))) {
             for (i, &slope) in slopes.iter().enumerate() {
-                let (slope, difference) = (f64::from(slope), self.difference(&graph, loss, &values, (n, i)));
+                let (slope, difference) = (f64::from(slope), self.difference((&graph, loss), &values, (n, i), mode));
                 let bound = 0.01 * slope.abs().max(1.0);
                 assert!((slope - difference).abs() <= bound, "{}[{i}]: {slope} but {difference}", self.name_of(n));
             }
@@ -122,11 +128,17 @@ impl Built {
     }
 
     /// The central difference of the loss for number `place.1` of the values `place.0`.
-    fn difference(&self, graph: &Graph, loss: NodeId, values: &[(NodeId, Vec<f32>)], place: (usize, usize)) -> f64 {
+    fn difference(
+        &self,
+        (graph, loss): (&Graph, NodeId),
+        values: &[(NodeId, Vec<f32>)],
+        place: (usize, usize),
+        mode: Mode,
+    ) -> f64 {
         let at = |shift: f32| {
             let mut moved = values.to_vec();
             moved[place.0].1[place.1] += shift;
-            f64::from(self.run_at(graph, &[loss], &moved, Mode::Inference)[0][0])
+            f64::from(self.run_at(graph, &[loss], &moved, mode)[0][0])
         };
         (at(1e-2) - at(-1e-2)) / 2e-2
     }

@@ -1,4 +1,4 @@
-"""Metrics, by scikit-learn."""
+"""Metrics, by scikit-learn; calibration by NumPy."""
 
 import numpy as np
 from sklearn import metrics
@@ -18,6 +18,15 @@ def hard_numbers(truth, p, w, threshold):
     return [precision, recall, f1]
 
 
+def calibration_numbers(truth, p, w):
+    """Mean prediction, mean label, and expected calibration error in ten bins (Guo and others, 2017, equation 3)."""
+    bins = np.minimum((p * 10).astype(int), 9)
+    inside = [bins == b for b in np.unique(bins[w > 0])]
+    gaps = [abs(np.average(p[i], weights=w[i]) - np.average(truth[i], weights=w[i])) for i in inside]
+    error = np.average(gaps, weights=[w[i].sum() for i in inside])
+    return [np.average(p, weights=w), np.average(truth, weights=w), error]
+
+
 def binary_case(rng, n, distinct, weighted):
     labels = (rng.random(n) < 0.3).astype(F)
     scores = np.round(np.clip(rng.normal(0.35 + 0.2 * labels, 0.2), 0.01, 0.99) * distinct) / distinct
@@ -32,6 +41,7 @@ def binary_case(rng, n, distinct, weighted):
         "average_precision": metrics.average_precision_score(truth, p, sample_weight=w),
         "log_loss": metrics.log_loss(truth, p, sample_weight=w),
         "accuracy": metrics.accuracy_score(truth, p > 0.5, sample_weight=w),
+        "calibration": calibration_numbers(truth, p, w),
         "thresholds": THRESHOLDS,
         "precision_recall_f1": [hard_numbers(truth, scores, w, F(threshold)) for threshold in THRESHOLDS],
     }
