@@ -10,7 +10,7 @@ use crate::op::{Checked, Kind};
 use arrow::array::Array;
 
 /// Distinct values of text and bool columns that statistics count one by one.
-const STATISTICS_VALUES: usize = 1 << 13;
+const STATISTICS_VALUES: usize = 1 << 15;
 
 /// Which values to count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -156,16 +156,21 @@ impl<K: Key> Table<K> {
     /// Keeps the keys that pass.
     pub fn retain(&mut self, passes: impl Fn(K) -> bool) {
         let kept: Vec<(K, u64)> = self.iter().filter(|(key, _)| passes(*key)).collect();
-        // Slots stay, as those that go make room for others.
-        self.slots.fill((K::default(), 0));
-        self.len = 0;
+        if 4 * slots_for(kept.len()) <= self.slots.len() {
+            *self = Self::default();
+            self.reserve(kept.len());
+        } else {
+            // Slots stay, as those that go make room for others.
+            self.slots.fill((K::default(), 0));
+            self.len = 0;
+        }
         kept.into_iter().for_each(|(key, count)| self.add_hashed(key.hash(), key, count));
     }
 
     /// The number of slots when there are too few for more keys: at least a quarter stays free.
     fn needed(&self, more: usize) -> Option<usize> {
         let keys = self.len + more;
-        (keys > self.slots.len() / 4 * 3).then(|| (keys + keys / 3).next_power_of_two().max(64))
+        (keys > self.slots.len() / 4 * 3).then(|| slots_for(keys))
     }
 
     /// Where a key of this hash is looked for first.
@@ -190,6 +195,11 @@ impl<K: Key> Table<K> {
             place += 1;
         }
     }
+}
+
+/// The number of slots of which so many keys leave a quarter free.
+fn slots_for(keys: usize) -> usize {
+    (keys + keys / 3).next_power_of_two().max(64)
 }
 
 #[cfg(test)]
@@ -234,6 +244,18 @@ mod tests {
             map.retain(|key, _| key % 2 == 0);
             prop_assert_eq!(even.into_sorted(), map.into_iter().collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn a_table_that_is_left_by_most_keys_takes_less_memory() {
+        let mut table = Table::default();
+        table.add_all(&(0..1000_u64).map(|key| (key, key + 1)).collect::<Vec<_>>());
+        let before = table.bytes();
+        table.retain(|key| key % 2 == 0);
+        assert_eq!(table.bytes(), before);
+        table.retain(|key| key % 100 == 0);
+        assert!(table.bytes() < before / 4);
+        assert_eq!(table.into_sorted(), (0..10).map(|i| (100 * i, 100 * i + 1)).collect::<Vec<_>>());
     }
 
     /// They decide which texts a sample keeps, and with it the bytes of fitted features.
