@@ -54,6 +54,12 @@ proptest! {
     }
 }
 
+/// The slopes of a number that is repeated to 3510 places nearly cancel.
+#[test]
+fn a_sum_of_many_terms_that_cancel_is_right() {
+    element_wise::check(Sizes { rows: 39, columns: 30, others: 1, seed: 5_183_784_305_927_092_505 });
+}
+
 /// Random sizes seldom are these.
 #[test]
 fn an_empty_batch_and_a_single_row_are_right() {
