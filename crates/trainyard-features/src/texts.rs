@@ -20,12 +20,6 @@ pub(crate) struct Placed<'a> {
     pub onward: &'a [u8],
 }
 
-impl<'a> From<&'a str> for Placed<'a> {
-    fn from(text: &'a str) -> Self {
-        Self { text, onward: text.as_bytes() }
-    }
-}
-
 impl Texts {
     /// The texts of an array of texts, or of one of places in a dictionary of texts; `None` for any other.
     pub fn of(array: &ArrayRef) -> Option<Self> {

@@ -1,5 +1,7 @@
 //! Texts of variable number per row.
 
+use crate::texts::Placed;
+
 /// Rows of texts, each row any number of them: what `tokenize` makes of a text.
 ///
 /// All texts stand one after the other in one string, so that a batch is three allocations however many tokens it has.
@@ -37,6 +39,12 @@ impl Tokens {
     /// The tokens of all rows.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.bounds.windows(2).map(|ends| &self.text[ends[0] as usize..ends[1] as usize])
+    }
+
+    /// The tokens of all rows, and what stands behind each.
+    pub fn placed(&self) -> impl Iterator<Item = Placed<'_>> {
+        let onward = |start: u32| &self.text.as_bytes()[start as usize..];
+        self.iter().zip(&self.bounds).map(move |(text, &start)| Placed { text, onward: onward(start) })
     }
 
     /// Adds a token, made of parts, to the row that is being written. Empty ones are left out: empty text is missing.

@@ -88,7 +88,7 @@ impl Lanes {
         self.share(items.iter_mut().enumerate(), |(i, item)| work(i, item));
     }
 
-    /// Calls `work` once for each of `items`, on whichever lane is free. Put large ones first.
+    /// Calls `work` once for each of `items`, on whichever lane is free. Put large ones first or last, not between.
     ///
     /// Every second lane takes items from the end. So of what comes again in the same order, as the tables of a model do, most comes to
     /// the core whose caches have it from last time.

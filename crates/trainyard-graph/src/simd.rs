@@ -224,7 +224,7 @@ pub fn prefetch<T>(place: &T) {
 /// Bytes of a line of the processor's cache.
 const LINE_BYTES: usize = 64;
 
-/// As [`prefetch`] for all lines of `values`; the last may be missed where the first begins within a line.
+/// As [`prefetch`] for all lines of numbers; the last may be missed where the first begins within a line.
 #[inline(always)]
 pub fn prefetch_all<T>(values: &[T]) {
     values.iter().step_by((LINE_BYTES / size_of::<T>().max(1)).max(1)).for_each(prefetch);

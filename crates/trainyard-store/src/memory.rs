@@ -55,7 +55,8 @@ impl MemoryStore {
         Ok(Self { seed: config.seed, clip: config.clip, optimizers, lanes, state: RwLock::new(None) })
     }
 
-    /// The same store, which reads, updates and copies its parameters on several lanes, each table and each piece of a dense parameter on one.
+    /// The same store, which reads, updates and copies its parameters on several lanes, each table and each piece of a dense parameter
+    /// on one.
     #[must_use]
     pub fn with_lanes(self, lanes: Arc<Lanes>) -> Self {
         Self { lanes, ..self }

@@ -42,8 +42,8 @@ const LONG_BYTES: usize = 64;
 /// Runs that are read at the same time, each through a page of memory.
 const MAX_RUNS: usize = 256;
 
-/// The limit of all values by that of a sample.
-const SAMPLED: usize = 4;
+/// How many times as many values may be counted one by one as a sample keeps.
+const LIMIT_BY_SAMPLE: usize = 4;
 
 /// Values that are added together, before a sample is looked at for having grown too large.
 const CHUNK: usize = 256;
@@ -100,7 +100,7 @@ impl ValueKind {
 type Entries<'a> = Box<dyn Iterator<Item = Result<(Value, u64)>> + 'a>;
 
 impl Counts {
-    /// Counts every value up to `limit` distinct ones, beyond that a sample of them.
+    /// Counts every value up to `limit` distinct ones, beyond that a sample of a quarter as many at most.
     pub fn sample(limit: usize) -> Self {
         Self { limit: Some(limit), ..Self::all() }
     }
@@ -148,7 +148,7 @@ impl Counts {
             }
             Column::Tokens(tokens) => {
                 self.kind = ValueKind::Text;
-                self.add_texts(tokens.iter().map(|token| (token.into(), 1)));
+                self.add_texts(tokens.placed().map(|token| (token, 1)));
             }
         }
     }
@@ -440,7 +440,7 @@ impl Counts {
 
     /// Goes up levels until the limit is kept.
     fn shrink(&mut self) {
-        let most = |level: u32, limit: usize| if level == 0 { limit } else { limit / SAMPLED };
+        let most = |level: u32, limit: usize| if level == 0 { limit } else { limit / LIMIT_BY_SAMPLE };
         while self.limit.is_some_and(|limit| self.in_memory() > most(self.level, limit)) && self.level < 63 {
             self.raise(self.level + 1);
         }
@@ -591,6 +591,7 @@ mod tests {
         for column in [ints(&numbers), texts(&numbers)] {
             let mut counts = Counts::sample(1000);
             counts.update(&column);
+            assert!((50..=250).contains(&counts.in_memory()), "a quarter at most");
             let distinct = counts.distinct() as f64;
             assert!((distinct / 100_000.0 - 1.0).abs() < 0.2, "{distinct}");
         }

@@ -63,10 +63,9 @@ impl ShortText {
 }
 
 /// Fewer bytes than 24, and zeros.
-#[cold]
 fn padded(bytes: &[u8]) -> [u8; 24] {
     let mut padded = [0; 24];
-    padded.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    padded[..bytes.len()].copy_from_slice(bytes);
     padded
 }
 

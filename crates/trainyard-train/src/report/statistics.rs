@@ -9,9 +9,6 @@ use trainyard_features::{ColumnStatistics, ColumnType, time};
 /// Columns that are listed.
 const COLUMNS_MAX: usize = 200;
 
-/// More distinct values than this are estimated; see [`ColumnStatistics::distinct`].
-const DISTINCT_EXACT_MAX: u64 = 32_768;
-
 /// A row per column, the label first; `None` when there are none.
 pub(crate) fn statistics(label: Option<&ColumnStatistics>, columns: &[ColumnStatistics]) -> Option<Element> {
     let shown = &columns[..columns.len().min(COLUMNS_MAX)];
@@ -76,7 +73,8 @@ fn place(column: &ColumnStatistics, value: Option<f64>) -> String {
 fn distinct(column: &ColumnStatistics) -> String {
     match column.distinct {
         None => NONE.to_owned(),
-        Some(distinct) if distinct > DISTINCT_EXACT_MAX => format!("≈\u{a0}{}", count(distinct)),
+        // The most frequent ones are known where all were counted.
+        Some(distinct) if distinct > 0 && column.top.is_empty() => format!("≈\u{a0}{}", count(distinct)),
         Some(distinct) => count(distinct),
     }
 }
@@ -116,8 +114,10 @@ mod tests {
     #[test]
     fn estimates_are_marked() {
         let mut column = words("key", &[]);
-        (column.distinct, column.count) = (Some(1_000_000), 5);
-        check(&column, &["≈\u{a0}1,000,000"]);
+        for distinct in [1_000_000, 31_992] {
+            (column.distinct, column.count) = (Some(distinct), 5);
+            check(&column, &[&format!("≈\u{a0}{}", count(distinct))]);
+        }
         let mut column = numbers("fare", &[1.0, 2.0, 3.0]);
         column.quantiles_exact = false;
         check(&column, &[">≈\u{a0}2</td>"]);

@@ -32,13 +32,15 @@ impl Chunk {
         self.stretches.iter().map(|stretch| stretch.text.rows()).sum()
     }
 
-    /// The length of their text.
-    pub(super) fn bytes(&self) -> usize {
-        self.stretches.iter().map(|stretch| stretch.text.bytes()).sum()
+    /// The length of the text of a column, if all columns of a file take as much.
+    pub(super) fn column_bytes(&self) -> usize {
+        let texts = self.stretches.iter().map(|stretch| &stretch.text);
+        texts.map(|text| text.bytes() / text.head().names.len().max(1)).sum()
     }
 
     fn is_full(&self) -> bool {
-        self.rows() >= BATCH_ROWS || self.bytes() >= CHUNK_BYTES
+        let bytes = self.stretches.iter().map(|stretch| stretch.text.bytes()).sum::<usize>();
+        self.rows() >= BATCH_ROWS || bytes >= CHUNK_BYTES
     }
 }
 

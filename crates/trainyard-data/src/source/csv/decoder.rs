@@ -55,8 +55,8 @@ struct Decoded {
 /// Of the first row that cannot be read, unless such rows are to be skipped.
 fn decode(plan: &Plan, chunk: &Chunk) -> Result<Decoded> {
     let (rows, fields) = (chunk.rows(), &plan.schema.fields);
-    // What a column takes if all take as much; more room is made for one that takes more.
-    let text_bytes = chunk.bytes() / fields.len().max(1);
+    // More room is made for a column that takes more.
+    let text_bytes = chunk.column_bytes();
     let columns = fields.iter().map(|field| Column::new(field.column_type, rows, text_bytes)).collect();
     let rules = Rules::new(&plan.config);
     let mut decoder = Decoder { plan, rules, columns, good: Vec::with_capacity(rows), misfits: 0 };

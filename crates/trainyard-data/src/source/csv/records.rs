@@ -43,7 +43,8 @@ impl<'a> Records<'a> {
         self.whole = 0;
         // Room for all of them, unless the text is too short for so many.
         self.starts.reserve(
-            (most.saturating_mul(self.width + 1) + 1).min(self.text.len() - self.next.min(self.text.len()) + 2),
+            (most.saturating_mul(self.width + 1).saturating_add(1))
+                .min(self.text.len() - self.next.min(self.text.len()) + 2),
         );
         self.starts.push(self.next as u32);
         let more = self.next < self.text.len();

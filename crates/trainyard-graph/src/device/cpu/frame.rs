@@ -14,7 +14,7 @@ pub(crate) struct Frame<'a> {
     pub(crate) mode: Mode,
     pub(crate) first_row: usize,
     pub(crate) rows: usize,
-    /// What has been packed, where it serves a batch of this size.
+    /// What is packed if it serves a batch of this size; nothing before packing.
     pub(super) packed: &'a [Packed],
     pub(super) arena: &'a Buffer,
     /// Values that are the same for all rows.

@@ -12,8 +12,8 @@ const ROWS_MIN: usize = 128;
 pub(super) struct Packed {
     pub(super) from: Value,
     pub(super) columns: usize,
-    /// Rows of the products that read them, for each row of the batch: a recurrent layer has one for each time step, a convolution for
-    /// each of its windows.
+    /// About how many rows of products read them, for each row of the batch: a recurrent layer has one or a few for each time step, a
+    /// convolution one for each of its windows.
     pub(super) rows: usize,
     /// Where among the shared values its panels begin.
     pub(super) start: usize,

@@ -118,7 +118,7 @@ pub(super) struct Plan {
     /// What is computed for each micro-batch.
     pub(super) steps: Vec<Step>,
     pub(super) outputs: Vec<Output>,
-    /// What is left to do after the micro-batches, in the order in which lanes take it.
+    /// What is left to do after the micro-batches.
     pub(super) reduced: Vec<Reduced>,
     /// Row lengths of the buffers that hold all rows of the batch.
     pub(super) batch_rows: Vec<usize>,

@@ -157,10 +157,13 @@ impl CpuProgram {
         self.lanes.share(of_feeds.iter(), |step| unsafe { frame.run(std::slice::from_ref(step)) });
         // SAFETY: as above, on one lane.
         unsafe { frame.run(others) };
-        let packed = self.plan.packed.iter().filter(|packed| packed.serves(feeds.rows()));
-        let panels = packed.flat_map(|packed| (0..packed.panels()).map(move |i| (packed, i)));
-        // SAFETY: as above: what is packed has been computed or fed, and each panel has a place of its own.
-        self.lanes.share(panels, |(packed, i)| unsafe { frame.pack(packed, i) });
+        let packed = || self.plan.packed.iter().filter(|packed| packed.serves(feeds.rows()));
+        // Lanes are not woken for nothing.
+        if packed().next().is_some() {
+            let panels = packed().flat_map(|packed| (0..packed.panels()).map(move |i| (packed, i)));
+            // SAFETY: as above: what is packed has been computed or fed, and each panel has a place of its own.
+            self.lanes.share(panels, |(packed, i)| unsafe { frame.pack(packed, i) });
+        }
     }
 
     /// Runs the groups, each on the lane that is free first.
