@@ -41,11 +41,9 @@ impl<'a> Records<'a> {
         self.starts.clear();
         self.misfits.clear();
         self.whole = 0;
-        // Room for all of them, unless the text is too short for so many.
-        self.starts.reserve(
-            (most.saturating_mul(self.width + 1).saturating_add(1))
-                .min(self.text.len() - self.next.min(self.text.len()) + 2),
-        );
+        // Room for all of them, unless the rest of the text is too short for so many.
+        let longest = self.text.len().saturating_sub(self.next) + 2;
+        self.starts.reserve(most.saturating_mul(self.width + 1).saturating_add(1).min(longest));
         self.starts.push(self.next as u32);
         let more = self.next < self.text.len();
         self.find(most);
