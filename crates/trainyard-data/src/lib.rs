@@ -66,7 +66,7 @@ mod validation;
 mod view;
 
 pub use arrow::record_batch::RecordBatch;
-pub use cache::{Cache, Split};
+pub use cache::{Cache, LabelTotals, Split};
 pub use engine::Engine;
 pub use error::{Error, Place, Result};
 pub use fit::{FitMemory, Learnt, fit, fit_within, learn_within};

@@ -1,5 +1,6 @@
 //! A sum that does not depend on the order of its terms.
 
+use crate::simd;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -70,14 +71,22 @@ impl ExactSum {
 
     /// Adds terms that are 0 or whose biased exponents are `lowest` to `lowest + WINDOW − 1`.
     fn add_window(&mut self, terms: &[f64], lowest: u64) {
-        let mut window = [0i64; WINDOW];
-        for bits in terms.iter().map(|term| term.to_bits()) {
+        // In turns, since neighbours often have one exponent, and would wait for each other's sum.
+        let mut windows = [[0i64; WINDOW]; 2];
+        let (pairs, last) = terms.as_chunks::<2>();
+        let place = |window: &mut [i64; WINDOW], term: f64| {
+            let bits = term.to_bits();
             let biased = (bits >> 52) & 0x7ff;
             let magnitude = if biased == 0 { 0 } else { (bits & ((1 << 52) - 1) | 1 << 52) as i64 };
             let sign = (bits as i64) >> 63;
             window[biased.wrapping_sub(lowest) as usize % WINDOW] += (magnitude ^ sign) - sign;
+        };
+        for pair in pairs {
+            windows.iter_mut().zip(pair).for_each(|(window, &term)| place(window, term));
         }
-        for (exponent, mantissa) in (lowest as i16 - 1075..).zip(window).filter(|(_, mantissa)| *mantissa != 0) {
+        last.iter().for_each(|&term| place(&mut windows[0], term));
+        let sums = windows[0].iter().zip(&windows[1]).map(|(a, b)| a + b);
+        for (exponent, mantissa) in (lowest as i16 - 1075..).zip(sums).filter(|(_, mantissa)| *mantissa != 0) {
             self.add_bin(exponent, i128::from(mantissa));
         }
     }
@@ -126,10 +135,16 @@ impl ExactSum {
 /// The lowest biased exponent of the terms that are not 0, when all fit into one window; else `None`, and when there is one that
 /// is not finite or not normal.
 fn lowest_exponent(terms: &[f64]) -> Option<u64> {
-    let magnitudes = || terms.iter().map(|term| term.to_bits() << 1 >> 1);
-    // 0 wraps to the largest number, so that the minimum does not see it.
-    let smallest = magnitudes().fold(u64::MAX, |min, bits| min.min(bits.wrapping_sub(1))).wrapping_add(1);
-    let (lowest, highest) = (smallest >> 52, magnitudes().fold(0, u64::max) >> 52);
+    let range = |(min, max): (u64, u64), term: &f64| {
+        let magnitude = term.to_bits() << 1 >> 1;
+        // 0 wraps to the largest number, so that the minimum does not see it.
+        (min.min(magnitude.wrapping_sub(1)), max.max(magnitude))
+    };
+    let (smallest, largest) = simd::vectorize(
+        #[inline(always)]
+        || terms.iter().fold((u64::MAX, 0), range),
+    );
+    let (lowest, highest) = (smallest.wrapping_add(1) >> 52, largest >> 52);
     (lowest > 0 && highest < 0x7ff && highest - lowest < WINDOW as u64).then_some(lowest)
 }
 

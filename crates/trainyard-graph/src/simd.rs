@@ -140,6 +140,7 @@ fn total(mut sums: [f32; SUMS]) -> f32 {
 pub fn copy_row(to: &mut [f32], from: &[f32]) {
     match to.len() {
         1 => copy_array::<1>(to, from),
+        2 => copy_array::<2>(to, from),
         4 => copy_array::<4>(to, from),
         8 => copy_array::<8>(to, from),
         16 => copy_array::<16>(to, from),

@@ -155,12 +155,15 @@ impl Table {
     pub(crate) fn state(&self) -> TableState {
         let mut entries: Vec<(u64, usize)> = self.places.iter().collect();
         entries.sort_unstable();
-        let mut weights = Vec::with_capacity(entries.len() * self.dim);
-        let mut slots = Vec::with_capacity(entries.len() * self.dim * self.optimizer.slots());
-        for (_, position) in &entries {
+        let width = self.dim * self.optimizer.slots();
+        let (mut weights, mut slots) = (vec![0.0; entries.len() * self.dim], vec![0.0; entries.len() * width]);
+        for (i, (_, position)) in entries.iter().enumerate() {
+            if let Some(&(_, later)) = entries.get(i + AHEAD) {
+                self.rows.prefetch(later, self.rows.width());
+            }
             let (row, row_slots) = self.rows.row(*position).split_at(self.dim);
-            weights.extend_from_slice(row);
-            slots.extend_from_slice(row_slots);
+            simd::copy_row(&mut weights[i * self.dim..][..self.dim], row);
+            simd::copy_row(&mut slots[i * width..][..width], row_slots);
         }
         let ids = entries.iter().map(|(id, _)| *id).collect();
         TableState { name: self.spec.name.clone(), dim: self.dim, ids, weights, slots }

@@ -15,7 +15,6 @@ use crate::{Error, Result};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 use trainyard_data::{Cache, Engine, FitMemory, SavedView, Source, learn_within};
 use trainyard_features::{Features, FittedFeatures, LabelTask};
 use trainyard_graph::{Cpu, Device};
@@ -295,18 +294,12 @@ impl Run<'_> {
         snapshot: Snapshot,
         observer: &dyn Observer,
     ) -> Result<(Results, PathBuf)> {
-        let (step, width) = (snapshot.step, self.head.width());
-        let (eval, test, export, labels) = thread::scope(|scope| {
-            // Goes through all training rows while others are evaluated.
-            let labels = scope.spawn(|| label_summary(&self.caches.train, width));
-            let eval = self.evaluate(trainer, "eval", &self.caches.eval, store, observer)?;
-            let test = self.caches.test.as_ref();
-            let test = test.map(|cache| self.evaluate(trainer, "test", cache, store, observer)).transpose()?;
-            let export = self.export(snapshot, &eval.figures)?;
-            let labels = labels.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            Ok::<_, Error>((eval, test, export, labels))
-        })?;
-        let baseline = baseline(self.head, &labels, &self.caches.eval)?;
+        let step = snapshot.step;
+        let eval = self.evaluate(trainer, "eval", &self.caches.eval, store, observer)?;
+        let test = self.caches.test.as_ref();
+        let test = test.map(|cache| self.evaluate(trainer, "test", cache, store, observer)).transpose()?;
+        let export = self.export(snapshot, &eval.figures)?;
+        let baseline = baseline(self.head, &label_summary(&self.caches.train), &self.caches.eval)?;
         let rows = [Some(&self.caches.train), Some(&self.caches.eval), test.as_ref().and(self.caches.test.as_ref())];
         let rows = ["train", "eval", "test"].into_iter().zip(rows);
         let results = Results {

@@ -3,7 +3,7 @@
 use crate::observer::{Event, Observer, Stage};
 use crate::{Error, Result};
 use std::sync::Arc;
-use trainyard_data::{Cache, Loader, LoaderConfig, LoaderState, Source};
+use trainyard_data::{Cache, LabelTotals, Loader, LoaderConfig, LoaderState, Source};
 use trainyard_features::Batch;
 use trainyard_graph::{Lanes, Mode, Program};
 use trainyard_model::{BatchFeeds, BatchKeys, Binding, Head, LabelSummary, Metrics, Predictor, head_of};
@@ -87,20 +87,10 @@ pub(crate) fn baseline(head: &dyn Head, labels: &LabelSummary, cache: &Arc<Cache
     Ok(metrics.values())
 }
 
-/// The distribution of the labels of a split; `classes` is their number, 0 or 1 for labels that are numbers.
-pub(crate) fn label_summary(cache: &Arc<Cache>, classes: usize) -> Result<LabelSummary> {
-    let mut mean = Mean::default();
-    let mut counts = vec![0.0; if classes > 1 { classes } else { 0 }];
-    each_labels(cache, |batch| {
-        mean.update(&batch.labels, weights(batch));
-        for (i, &label) in batch.labels.iter().enumerate() {
-            if let Some(count) = counts.get_mut(label as usize) {
-                *count += weights(batch).map_or(1.0, |weights| f64::from(weights[i]));
-            }
-        }
-        Ok(())
-    })?;
-    Ok(LabelSummary { mean: mean.value(), classes: counts })
+/// The distribution of the labels of a split.
+pub(crate) fn label_summary(cache: &Cache) -> LabelSummary {
+    let LabelTotals { weight, sum, classes } = cache.label_totals();
+    LabelSummary { mean: sum / weight, classes: classes.clone() }
 }
 
 /// Figures of an exported model on labelled rows.

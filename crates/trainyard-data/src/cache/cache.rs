@@ -15,6 +15,7 @@ use trainyard_features::{Batch, FittedFeatures};
 use super::block::Block;
 use super::build::Build;
 use super::index::{BlockEntry, Index, KEY};
+use super::labels::LabelTotals;
 use super::writer::Writer;
 use crate::error::{Error, Result};
 use crate::fit::{Learnt, Open};
@@ -220,7 +221,7 @@ impl Cache {
     /// A file of rows of the same kind, of the same source.
     pub(crate) fn writer(&self, path: &Path, fingerprint: &str) -> Result<Writer> {
         let fingerprints = (fingerprint.to_owned(), self.index.source.clone());
-        Writer::create(path, self.index.layout.clone(), fingerprints)
+        Writer::create(path, self.index.layout.clone(), fingerprints, self.index.labels.classes.len())
     }
 
     /// Encodes rows of the same kind.
@@ -241,6 +242,11 @@ impl Cache {
     /// Whether the rows have labels.
     pub fn is_labelled(&self) -> bool {
         self.index.layout.labels
+    }
+
+    /// What the labels of all rows add up to.
+    pub fn label_totals(&self) -> &LabelTotals {
+        &self.index.labels
     }
 
     /// [`Source::fingerprint`] of the source at the time of writing.
@@ -318,7 +324,7 @@ impl Cache {
         for block in &blocks {
             layout = layout.widened(block).unwrap_or(layout);
         }
-        let mut writer = Writer::create(path, layout.clone(), ("test".into(), "blocks".into()))?;
+        let mut writer = Writer::create(path, layout.clone(), ("test".into(), "blocks".into()), 0)?;
         blocks.into_iter().try_for_each(|block| writer.write(&layout.encode(block)?))?;
         writer.finish(0)?;
         Self::open(path, "test")

@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use trainyard_graph::random;
 
+use super::labels::LabelTotals;
 use super::layout::Layout;
 
 /// The key in the footer's metadata.
 pub(super) const KEY: &str = "trainyard.cache";
 /// The version that this code writes and reads.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// What is in the file, and where. It alone decides how the file is read; Arrow's own footer serves other programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub(super) struct Index {
     pub layout: Layout,
     /// The blocks, in the order of the rows.
     pub blocks: Vec<BlockEntry>,
+    /// What their labels add up to.
+    pub labels: LabelTotals,
 }
 
 /// Where a block is and what it must be.
@@ -109,7 +112,8 @@ mod tests {
         };
         let layout = Layout { numeric_width: 1, ids: Vec::new(), labels: true, weights: false };
         let blocks = means_and_variances.iter().map(block).collect();
-        Index { version: VERSION, fingerprint: "f".into(), source: "s".into(), skipped: 0, layout, blocks }
+        let labels = LabelTotals { weight: 300.0, sum: 0.1, classes: vec![100.0, 200.0] };
+        Index { version: VERSION, fingerprint: "f".into(), source: "s".into(), skipped: 0, layout, blocks, labels }
     }
 
     #[track_caller]
@@ -157,8 +161,8 @@ mod tests {
     fn damage_and_other_versions_are_told() {
         let text = index(&[]).to_text().unwrap();
         assert!(Index::from_text(&text.replace("\"f\"", "\"g\"")).unwrap_err().contains("checksum"));
-        let later = Index { version: 2, ..index(&[]) };
-        assert!(Index::from_text(&later.to_text().unwrap()).unwrap_err().contains("format version 2"));
+        let later = Index { version: VERSION + 1, ..index(&[]) };
+        assert!(Index::from_text(&later.to_text().unwrap()).unwrap_err().contains("format version 3"));
         assert!(Index::from_text("").is_err());
     }
 }

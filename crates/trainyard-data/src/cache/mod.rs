@@ -8,7 +8,7 @@
 //!
 //! The file is an ordinary Arrow IPC file: `numeric` is a list of fixed size, `ids.NAME` a number (null: no id) or a list of
 //! numbers, `weights.NAME` a list that belongs to such a list, `label` and `weight` are numbers. Its footer carries an
-//! [`Index`](index::Index) with a checksum of every block, so that damage is told from data. Row `i` of the source (of those
+//! [`Index`](index::Index) with a checksum of every block, so that damage is told from data, and what all labels add up to. Row `i` of the source (of those
 //! that were not skipped) is row `i` of the file.
 
 mod block;
@@ -16,10 +16,12 @@ mod build;
 #[expect(clippy::module_inception, reason = "a file carries the name of its type")]
 mod cache;
 mod index;
+mod labels;
 mod layout;
 mod writer;
 
 pub use cache::{Cache, Split};
+pub use labels::LabelTotals;
 
 pub(crate) use block::Block;
 #[cfg(feature = "cluster")]

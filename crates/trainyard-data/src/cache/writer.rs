@@ -12,6 +12,7 @@ use arrow::ipc::writer::FileWriter;
 use arrow::record_batch::RecordBatch;
 
 use super::index::{BlockEntry, Index, KEY, VERSION};
+use super::labels::{LabelSums, LabelTotals};
 use super::layout::Layout;
 use crate::error::Error;
 use crate::ordered::internal;
@@ -25,14 +26,20 @@ pub(crate) struct Writer {
     /// `None` for a file that need not last.
     syncer: Option<Syncer>,
     index: Index,
+    labels: LabelSums,
 }
 
 /// Bytes after which what was written is brought to the disk, so that little is left to wait for at the end.
 const SYNC_BYTES: u64 = 32 << 20;
 
 impl Writer {
-    /// Starts the cache `path` for the fingerprints of features and source.
-    pub(super) fn create(path: &Path, layout: Layout, (fingerprint, source): (String, String)) -> Result<Self> {
+    /// Starts the cache `path` for the fingerprints of features and source, with labels of so many classes.
+    pub(super) fn create(
+        path: &Path,
+        layout: Layout,
+        (fingerprint, source): (String, String),
+        classes: usize,
+    ) -> Result<Self> {
         let temporary = temporary(path);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
@@ -42,13 +49,17 @@ impl Writer {
         let metadata = HashMap::from([("trainyard.fingerprint".to_owned(), fingerprint.clone())]);
         let file =
             FileWriter::try_new(Counted::new(BufWriter::new(file)), &layout.schema(metadata)).map_err(writing(path))?;
-        let index = Index { version: VERSION, fingerprint, source, skipped: 0, layout, blocks: Vec::new() };
-        Ok(Self { path: path.to_owned(), temporary, file: Some(file), syncer, index })
+        let (blocks, labels) = (Vec::new(), LabelTotals::default());
+        let index = Index { version: VERSION, fingerprint, source, skipped: 0, layout, blocks, labels };
+        Ok(Self { path: path.to_owned(), temporary, file: Some(file), syncer, index, labels: LabelSums::new(classes) })
     }
 
     /// Adds a block.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let (label_mean, label_variance) = self.label_moments(batch);
+        let labels = floats(batch, "label").filter(|_| self.index.layout.labels).unwrap_or_default();
+        let weights = floats(batch, "weight").filter(|_| self.index.layout.weights).unwrap_or_default();
+        self.labels.update(labels, weights);
+        let (label_mean, label_variance) = moments(labels);
         let file = self.file.as_mut().ok_or_else(|| internal("a cache is written after its end"))?;
         file.get_mut().crc = crc32fast::Hasher::new();
         let offset = file.get_ref().written;
@@ -63,7 +74,7 @@ impl Writer {
 
     /// Ends the file, makes it durable and gives it its name. So many rows of the source were skipped.
     pub(crate) fn finish(mut self, skipped: u64) -> Result<()> {
-        self.index.skipped = skipped;
+        (self.index.skipped, self.index.labels) = (skipped, self.labels.totals());
         let file = self.file.as_mut().ok_or_else(|| internal("a cache is ended twice"))?;
         file.write_metadata(KEY, self.index.to_text().map_err(internal)?);
         file.finish().map_err(writing(&self.path))?;
@@ -92,16 +103,6 @@ impl Writer {
         let cache = Cache::of_index(&self.temporary, reader, self.index.clone());
         Ok(Scratch { cache, _writer: self })
     }
-
-    fn label_moments(&self, batch: &RecordBatch) -> (f64, f64) {
-        let labels = batch.column_by_name("label").and_then(|labels| labels.as_any().downcast_ref::<Float32Array>());
-        let labels = labels.filter(|_| self.index.layout.labels).map_or(&[][..], |labels| labels.values());
-        let mean_of = |value: &dyn Fn(f64) -> f64| {
-            labels.iter().map(|&label| value(f64::from(label))).sum::<f64>() / (labels.len().max(1)) as f64
-        };
-        let mean = mean_of(&|label| label);
-        (mean, mean_of(&|label| (label - mean).powi(2)))
-    }
 }
 
 impl Drop for Writer {
@@ -114,6 +115,21 @@ impl Drop for Writer {
             let _ = fs::remove_file(&self.temporary);
         }
     }
+}
+
+/// A column of numbers.
+fn floats<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a [f32]> {
+    let column = batch.column_by_name(name)?.as_any().downcast_ref::<Float32Array>()?;
+    Some(column.values())
+}
+
+/// Mean and variance of labels; 0 of none.
+fn moments(labels: &[f32]) -> (f64, f64) {
+    let mean_of = |value: &dyn Fn(f64) -> f64| {
+        labels.iter().map(|&label| value(f64::from(label))).sum::<f64>() / (labels.len().max(1)) as f64
+    };
+    let mean = mean_of(&|label| label);
+    (mean, mean_of(&|label| (label - mean).powi(2)))
 }
 
 /// Rows in a file that has no name and is removed when this is dropped.

@@ -4,7 +4,7 @@ use super::wire::{Reader, Wire, Writer};
 use crate::Result;
 use crate::op::Checked;
 use serde::{Deserialize, Serialize};
-use trainyard_graph::ExactSum;
+use trainyard_graph::{ExactSum, simd};
 
 /// Numbers that are looked at together; their copies stay in the nearest cache.
 const CHUNK: usize = 512;
@@ -37,8 +37,7 @@ impl Moments {
     /// Adds numbers.
     pub fn update(&mut self, values: &[f64]) {
         for chunk in values.chunks(CHUNK) {
-            let mut terms = [0.0; CHUNK];
-            let mut n = 0;
+            let (mut terms, mut n) = ([0.0; CHUNK], 0);
             for &value in chunk {
                 // `-0.0` becomes `0.0`, so that equal numbers have equal bits whichever comes first.
                 terms[n] = value + 0.0;
@@ -51,8 +50,8 @@ impl Moments {
     /// Adds finite numbers, and leaves their squares behind.
     fn add(&mut self, terms: &mut [f64]) {
         self.count += terms.len() as u64;
-        self.min = terms.iter().fold(self.min, |min, &term| if term < min { term } else { min });
-        self.max = terms.iter().fold(self.max, |max, &term| if term > max { term } else { max });
+        let (min, max) = range(terms);
+        (self.min, self.max) = (self.min.min(min), self.max.max(max));
         self.sum.add_all(terms);
         terms.iter_mut().for_each(|term| *term *= *term);
         self.squares.add_all(terms);
@@ -81,6 +80,26 @@ impl Moments {
         let mean = self.mean();
         (self.squares.value() / self.count as f64 - mean * mean).max(0.0).sqrt()
     }
+}
+
+/// The smallest and the largest of finite numbers, found for each place of a vector apart.
+fn range(numbers: &[f64]) -> (f64, f64) {
+    const LEN: usize = 8;
+    let (mut min, mut max) = ([f64::INFINITY; LEN], [f64::NEG_INFINITY; LEN]);
+    let (vectors, rest) = numbers.as_chunks::<LEN>();
+    simd::vectorize(
+        #[inline(always)]
+        || {
+            for numbers in vectors {
+                for i in 0..LEN {
+                    min[i] = if numbers[i] < min[i] { numbers[i] } else { min[i] };
+                    max[i] = if numbers[i] > max[i] { numbers[i] } else { max[i] };
+                }
+            }
+        },
+    );
+    let all = |own: [f64; LEN]| own.into_iter().chain(rest.iter().copied());
+    (all(min).fold(f64::INFINITY, f64::min), all(max).fold(f64::NEG_INFINITY, f64::max))
 }
 
 /// Numbers as their bits, as JSON knows no infinite ones.

@@ -216,7 +216,13 @@ impl Histogram {
         let page = self.pages[usize::from(bin >> 8)].get_or_insert_with(empty);
         let i = usize::from(bin & 255);
         let range = &mut page.ranges[i];
-        *range = (range.0.min(low), range.1.max(high));
+        // Seldom so, which is why a branch beats a store that the next number of the bin would wait for.
+        if low < range.0 {
+            range.0 = low;
+        }
+        if high > range.1 {
+            range.1 = high;
+        }
         page.counts[i] += count;
         self.total += count;
     }

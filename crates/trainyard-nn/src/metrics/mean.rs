@@ -3,6 +3,9 @@
 use super::{examples::weights_of, total::Total};
 use serde::{Deserialize, Serialize};
 
+/// Values that are added up together.
+const CHUNK: usize = 512;
+
 /// Weighted mean of any values, such as losses: `Σ w·x / Σ w`.
 ///
 /// ```
@@ -25,8 +28,16 @@ impl Mean {
     ///
     /// When there are not as many weights as values.
     pub fn update(&mut self, values: &[f32], weights: Option<&[f32]>) {
-        for (&value, weight) in values.iter().zip(weights_of(values.len(), weights)) {
-            self.add(f64::from(value), weight);
+        let mut weights = weights_of(values.len(), weights);
+        for values in values.chunks(CHUNK) {
+            let (mut terms, mut counted, mut n) = ([0.0; CHUNK], [0.0; CHUNK], 0);
+            for (&value, weight) in values.iter().zip(weights.by_ref()) {
+                (terms[n], counted[n]) = (weight * f64::from(value), weight);
+                // An example of no weight is absent, even if its value is infinite.
+                n += usize::from(weight != 0.0);
+            }
+            self.sum.add_all(&terms[..n]);
+            self.weight.add_all(&counted[..n]);
         }
     }
 

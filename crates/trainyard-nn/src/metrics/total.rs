@@ -28,6 +28,12 @@ impl Total {
         }
     }
 
+    /// The same as [`add`](Self::add) of each.
+    pub(super) fn add_all(&mut self, terms: &[f64]) {
+        self.finite.add_all(terms);
+        terms.iter().filter(|term| !term.is_finite()).for_each(|&term| self.add(term));
+    }
+
     pub(super) fn merge(&mut self, other: &Self) {
         self.finite.merge(&other.finite);
         self.positive_infinity |= other.positive_infinity;
@@ -69,6 +75,9 @@ mod tests {
             one.add(term);
             total.merge(&one);
         }
+        let mut together = Total::default();
+        together.add_all(terms);
+        assert_eq!(together, total);
         assert_eq!(total.value().to_bits(), expected.to_bits());
     }
 
