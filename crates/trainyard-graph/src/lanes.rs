@@ -52,6 +52,9 @@ struct State {
     job: Option<&'static Job<'static>>,
     /// Workers that have not finished the job.
     busy: usize,
+    /// Workers that sleep, and whether the caller does: waking takes a system call, which nobody needs while all look for work.
+    sleeping: usize,
+    caller_sleeps: bool,
     panicked: bool,
     closed: bool,
 }
@@ -152,7 +155,9 @@ impl Shared {
         state.panicked = false;
         self.busy.store(workers, Ordering::Release);
         self.generation.store(state.generation, Ordering::Release);
-        self.started.notify_all();
+        if state.sleeping > 0 {
+            self.started.notify_all();
+        }
     }
 
     /// Looks for a while whether `is_so`.
@@ -169,9 +174,11 @@ impl Shared {
     fn wait(&self) -> bool {
         self.spin(|| self.busy.load(Ordering::Acquire) == 0);
         let mut state = self.lock();
+        state.caller_sleeps = true;
         while state.busy > 0 {
             state = self.finished.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        state.caller_sleeps = false;
         state.job = None;
         state.panicked
     }
@@ -186,7 +193,7 @@ impl Shared {
             state.panicked |= panicked;
             state.busy -= 1;
             self.busy.store(state.busy, Ordering::Release);
-            if state.busy == 0 {
+            if state.busy == 0 && state.caller_sleeps {
                 self.finished.notify_one();
             }
         }
@@ -200,7 +207,11 @@ impl Shared {
             match state.job {
                 _ if state.closed => return None,
                 Some(job) if state.generation > done => return Some((state.generation, job)),
-                _ => state = self.started.wait(state).unwrap_or_else(PoisonError::into_inner),
+                _ => {
+                    state.sleeping += 1;
+                    state = self.started.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    state.sleeping -= 1;
+                }
             }
         }
     }

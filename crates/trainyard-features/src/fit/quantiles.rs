@@ -69,12 +69,15 @@ impl Place {
     }
 }
 
-/// 256 neighbouring bins.
-#[derive(Debug, Clone, PartialEq)]
-struct Page {
-    counts: [u64; 256],
-    ranges: [(u16, u16); 256],
+/// How many numbers a bin has, and the smallest and the largest lower half of their keys.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Tally {
+    count: u64,
+    range: (u16, u16),
 }
+
+/// 256 neighbouring bins.
+type Page = [Tally; 256];
 
 /// First scan: numbers by the upper half of their key. Pages that no number falls into take no memory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -110,10 +113,13 @@ impl Default for Histogram {
 impl Histogram {
     /// Adds numbers; missing and infinite ones are left out.
     pub fn update(&mut self, values: &[f32]) {
+        let mut finite = 0;
         for key in values.iter().filter(|value| value.is_finite()).map(|&value| key(value)) {
             let low = key as u16;
-            self.add((key >> 16) as u16, 1, (low, low));
+            self.tally((key >> 16) as u16, 1, (low, low));
+            finite += 1;
         }
+        self.total += finite;
     }
 
     /// Adds the numbers that another has seen.
@@ -152,7 +158,7 @@ impl Histogram {
         let is_open = |(bin, low): &(u16, u16)| {
             let page = self.pages[usize::from(bin >> 8)].as_ref();
             page.is_some_and(|page| {
-                let (least, greatest) = page.ranges[usize::from(bin & 255)];
+                let (least, greatest) = page[usize::from(bin & 255)].range;
                 least < *low && *low <= greatest
             })
         };
@@ -212,10 +218,17 @@ impl Histogram {
     }
 
     fn add(&mut self, bin: u16, count: u64, (low, high): (u16, u16)) {
-        let empty = || Box::new(Page { counts: [0; 256], ranges: [(u16::MAX, 0); 256] });
-        let page = self.pages[usize::from(bin >> 8)].get_or_insert_with(empty);
-        let i = usize::from(bin & 255);
-        let range = &mut page.ranges[i];
+        self.tally(bin, count, (low, high));
+        self.total += count;
+    }
+
+    /// Adds to a bin, and leaves the total to the caller.
+    #[inline(always)]
+    fn tally(&mut self, bin: u16, count: u64, (low, high): (u16, u16)) {
+        let page = &mut self.pages[usize::from(bin >> 8)];
+        let page = page.get_or_insert_with(|| Box::new([Tally { count: 0, range: (u16::MAX, 0) }; 256]));
+        let Tally { count: counted, range } = &mut page[usize::from(bin & 255)];
+        *counted += count;
         // Seldom so, which is why a branch beats a store that the next number of the bin would wait for.
         if low < range.0 {
             range.0 = low;
@@ -223,14 +236,14 @@ impl Histogram {
         if high > range.1 {
             range.1 = high;
         }
-        page.counts[i] += count;
-        self.total += count;
     }
 
     fn bins(&self) -> impl Iterator<Item = Bin> {
         let pages = self.pages.iter().enumerate().filter_map(|(i, page)| Some((i, page.as_ref()?)));
         pages
-            .flat_map(|(i, page)| (0..256).map(move |j| ((i << 8 | j) as u16, page.counts[j], page.ranges[j])))
+            .flat_map(|(i, page)| {
+                (i << 8..).zip(page.iter()).map(|(bin, tally)| (bin as u16, tally.count, tally.range))
+            })
             .filter(|(_, count, _)| *count > 0)
     }
 
