@@ -1,5 +1,7 @@
 //! Rows as they lie in the file, read by index.
 
+use std::ops::Range;
+
 use arrow::array::{Array, ArrayRef, FixedSizeListArray, Float32Array, ListArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{Float32Type, UInt32Type, UInt64Type};
@@ -99,10 +101,7 @@ impl Block {
     pub(crate) fn push_ids(&self, feature: usize, row: usize, ragged: &mut Ragged) {
         let ids = &self.ids[feature];
         let places = ids.places(row);
-        match &ids.values {
-            Values::Narrow(values) => ragged.ids.extend(values[places.clone()].iter().map(|&id| u64::from(id))),
-            Values::Wide(values) => ragged.ids.extend_from_slice(&values[places.clone()]),
-        }
+        ids.values.push(places.clone(), ragged);
         if let Some(weights) = &ids.weights {
             ragged.weights.get_or_insert_default().extend_from_slice(&weights[places]);
         }
@@ -116,12 +115,25 @@ impl Block {
 
     /// All rows.
     pub(super) fn to_batch(&self) -> Batch {
-        let mut ids = vec![Ragged::new(); self.ids.len()];
-        for (feature, ragged) in ids.iter_mut().enumerate() {
-            (0..self.rows).for_each(|row| self.push_ids(feature, row, ragged));
+        let mut batch = Batch::default();
+        self.push_rows(0..self.rows, &mut batch);
+        batch
+    }
+
+    /// Adds some rows to the end of a batch.
+    pub(crate) fn push_rows(&self, rows: Range<usize>, batch: &mut Batch) {
+        let numbers = rows.start * self.numeric_width..rows.end * self.numeric_width;
+        batch.numeric.extend_from_slice(&self.numeric[numbers]);
+        batch.labels.extend_from_slice(self.labels.get(rows.clone()).unwrap_or_default());
+        batch.weights.extend_from_slice(self.weights.get(rows.clone()).unwrap_or_default());
+        batch.ids.resize_with(self.ids.len(), Ragged::new);
+        for (feature, ragged) in batch.ids.iter_mut().enumerate() {
+            match &self.ids[feature] {
+                Ids { values, offsets: None, present: None, .. } => values.push_rows(rows.clone(), ragged),
+                _ => rows.clone().for_each(|row| self.push_ids(feature, row, ragged)),
+            }
         }
-        let (numeric, labels, weights) = (self.numeric.to_vec(), self.labels.to_vec(), self.weights.to_vec());
-        Batch { rows: self.rows, numeric, ids, labels, weights }
+        batch.rows += rows.len();
     }
 }
 
@@ -138,7 +150,7 @@ impl Ids {
     }
 
     /// Where the ids of a row are.
-    fn places(&self, row: usize) -> std::ops::Range<usize> {
+    fn places(&self, row: usize) -> Range<usize> {
         match (&self.offsets, &self.present) {
             (Some(offsets), _) => offsets[row] as usize..offsets[row + 1] as usize,
             (None, Some(present)) if present.is_null(row) => row..row,
@@ -153,6 +165,21 @@ impl Values {
             return Ok(Values::Wide(numbers::<UInt64Type>(column)?.values().clone()));
         }
         Ok(Values::Narrow(numbers::<UInt32Type>(column)?.values().clone()))
+    }
+
+    /// Adds the ids at some places, which belong to rows that are not told yet.
+    fn push(&self, places: Range<usize>, ragged: &mut Ragged) {
+        match self {
+            Values::Narrow(values) => ragged.ids.extend(values[places].iter().map(|&id| u64::from(id))),
+            Values::Wide(values) => ragged.ids.extend_from_slice(&values[places]),
+        }
+    }
+
+    /// Adds rows of one id each.
+    fn push_rows(&self, rows: Range<usize>, ragged: &mut Ragged) {
+        let start = ragged.ids.len() as u32;
+        self.push(rows, ragged);
+        ragged.offsets.extend(start + 1..=ragged.ids.len() as u32);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Rows in memory that are mixed with each other.
+//! Rows in memory: a block in the order of the file, or many that are mixed with each other.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -9,10 +9,10 @@ use super::order::Order;
 use super::packed::Packed;
 use super::rows::Rows;
 use crate::Result;
-use crate::cache::Cache;
+use crate::cache::{Block, Cache};
 use crate::ordered::map_in_order;
 
-/// Threads that read a group at most: few keep up with any disk, and training waits only for the first group.
+/// Threads that read blocks to be mixed at most: few keep up with any disk, and training waits only for the first group.
 const THREADS_MAX: usize = 4;
 
 /// The groups of a cache.
@@ -26,13 +26,26 @@ pub(super) struct Groups<'a> {
 #[derive(Debug, Default)]
 struct Spare(Mutex<Vec<Vec<u32>>>);
 
-/// A group of blocks and the order of their rows, as far as it has not been passed.
+/// The rows of a group in the order in which they come, as far as they have not been passed.
 #[derive(Debug)]
 pub(super) struct Group {
-    rows: Rows,
+    rows: GroupRows,
     passed: usize,
     /// Whether it is the last of its epoch.
     pub is_last: bool,
+}
+
+#[derive(Debug)]
+enum GroupRows {
+    /// In the order of the file.
+    Block(Block),
+    Mixed(Mixed),
+}
+
+/// Rows of several blocks. Their memory serves again.
+#[derive(Debug)]
+struct Mixed {
+    rows: Rows,
     spare: Arc<Spare>,
 }
 
@@ -43,17 +56,25 @@ impl<'a> Groups<'a> {
 
     /// Reads a group and passes over its first rows.
     pub(super) fn read(&self, epoch: u64, group: usize, passed: u64) -> Result<Group> {
-        let numbers = self.order.blocks(epoch, group);
-        let picks = self.order.picks(epoch, group, &numbers);
+        let rows = match self.order.blocks(epoch, group).as_slice() {
+            &[block] if !self.order.is_shuffled() => GroupRows::Block(self.cache.block(block)?),
+            blocks => GroupRows::Mixed(self.mix(epoch, group, blocks)?),
+        };
+        let is_last = group + 1 == self.order.groups();
+        Ok(Group { rows, passed: passed as usize, is_last })
+    }
+
+    /// Reads the blocks of a group on several threads.
+    fn mix(&self, epoch: u64, group: usize, numbers: &[usize]) -> Result<Mixed> {
+        let picks = self.order.picks(epoch, group, numbers);
         let mut blocks = Vec::with_capacity(numbers.len());
         let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
         let read = |block| Ok(Packed::new(self.cache.block(block)?, self.spare.take()));
-        map_in_order(numbers.into_iter().map(Ok), threads, read, |block| {
+        map_in_order(numbers.iter().copied().map(Ok), threads, read, |block| {
             blocks.push(block);
             Ok(true)
         })?;
-        let is_last = group + 1 == self.order.groups();
-        Ok(Group { rows: Rows { blocks, picks }, passed: passed as usize, is_last, spare: Arc::clone(&self.spare) })
+        Ok(Mixed { rows: Rows { blocks, picks }, spare: Arc::clone(&self.spare) })
     }
 }
 
@@ -70,7 +91,11 @@ impl Spare {
 impl Group {
     /// Rows that have not been passed.
     pub(super) fn left(&self) -> usize {
-        self.rows.picks.len() - self.passed
+        let rows = match &self.rows {
+            GroupRows::Block(block) => block.rows(),
+            GroupRows::Mixed(mixed) => mixed.rows.picks.len(),
+        };
+        rows - self.passed
     }
 
     /// Passes over rows.
@@ -80,12 +105,16 @@ impl Group {
 
     /// Copies rows to the end of `batch` and passes them.
     pub(super) fn take(&mut self, rows: usize, batch: &mut Batch) {
-        self.rows.gather(self.passed..self.passed + rows, batch);
-        self.passed += rows;
+        let rows = self.passed..self.passed + rows;
+        self.passed = rows.end;
+        match &self.rows {
+            GroupRows::Block(block) => block.push_rows(rows, batch),
+            GroupRows::Mixed(mixed) => mixed.rows.gather(rows, batch),
+        }
     }
 }
 
-impl Drop for Group {
+impl Drop for Mixed {
     fn drop(&mut self) {
         self.spare.give(self.rows.blocks.drain(..).map(Packed::into_words));
     }

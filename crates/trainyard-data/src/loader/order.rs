@@ -17,9 +17,6 @@ use super::permutation::Permutation;
 use super::rows::Pick;
 use crate::cache::Cache;
 
-/// Blocks of a group when rows keep their order.
-const UNSHUFFLED_BLOCKS: u64 = 4;
-
 /// Which blocks make up the groups of an epoch, and in which order the rows of a group come.
 #[derive(Debug, Clone)]
 pub(super) struct Order {
@@ -42,7 +39,7 @@ impl Order {
         let blocks = block_rows.len() as u64;
         let rows: u64 = block_rows.iter().map(|&rows| u64::from(rows)).sum();
         let mean_rows = rows.div_ceil(blocks.max(1)).max(1);
-        let of_group = if config.shuffle { group_rows / mean_rows } else { UNSHUFFLED_BLOCKS };
+        let of_group = if config.shuffle { group_rows / mean_rows } else { 1 };
         let groups = blocks.div_ceil(of_group.clamp(1, Pick::MOST_BLOCKS as u64));
         Self { seed: config.seed, shuffle: config.shuffle, block_rows, groups: groups as usize }
     }
@@ -55,6 +52,11 @@ impl Order {
         } else {
             Origin { rows, seed: 0, blocks: 0 }
         }
+    }
+
+    /// Whether rows come in another order than that of the file, in which each block is a group.
+    pub(super) fn is_shuffled(&self) -> bool {
+        self.shuffle
     }
 
     /// Number of groups of an epoch.
