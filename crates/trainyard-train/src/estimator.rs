@@ -7,6 +7,7 @@ use crate::hints;
 use crate::observer::{Event, Observer, Stage};
 use crate::prepared::Prepared;
 use crate::results::{Results, named};
+use crate::saver::Saver;
 use crate::spec::Spec;
 use crate::splits::{Splits, all_rows};
 use crate::state::State;
@@ -207,6 +208,7 @@ impl Run<'_> {
         let mut trainer = self.trainer(&cpu, &architecture, &binding, &store, (checkpoints, state))?;
         let ending = trainer.run(&self.caches.train, observer)?;
         if ending == Ending::Interrupted {
+            trainer.saver.written()?;
             return Ok(Trained { ending, was_complete: false, results: None, export: None });
         }
         let best = trainer.state.best.as_ref().map_or(0, |best| best.step);
@@ -221,7 +223,7 @@ impl Run<'_> {
         let snapshot = if is_current {
             store.snapshot()?
         } else {
-            let snapshot = trainer.checkpoints.load(best)?.snapshot;
+            let snapshot = trainer.saver.written()?.load(best)?.snapshot;
             store.restore(&snapshot)?;
             snapshot
         };
@@ -280,7 +282,7 @@ impl Run<'_> {
                 lanes: cpu.lanes().clone(),
                 program: cpu.compile(&base.graph, &[*losses, base.predictions])?,
             },
-            checkpoints,
+            saver: Saver::new(checkpoints),
             state,
             memory: Memory::default(),
         })
@@ -312,6 +314,7 @@ impl Run<'_> {
             baseline: named(&baseline),
             history: trainer.state.history.clone(),
         };
+        trainer.saver.written()?;
         results.write(&self.directory.join("metrics.json"))?;
         results.write_report(&self.directory.join("report.html"), &self.features, &eval.sample)?;
         Ok((results, export))

@@ -21,6 +21,7 @@ mod observer;
 mod prepared;
 pub mod report;
 mod results;
+mod saver;
 pub mod spec;
 mod splits;
 mod state;

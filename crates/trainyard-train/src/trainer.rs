@@ -4,6 +4,7 @@
 
 use crate::evaluate::Evaluator;
 use crate::observer::{Event, Observer, Stage};
+use crate::saver::Saver;
 use crate::spec::TrainConfig;
 use crate::state::{HistoryPoint, State};
 use crate::{Error, Result};
@@ -13,7 +14,6 @@ use trainyard_data::{Cache, Loader};
 use trainyard_features::Batch;
 use trainyard_graph::{Lanes, Mode, Program};
 use trainyard_model::{BatchFeeds, BatchKeys, Binding};
-use trainyard_store::checkpoint::Checkpoints;
 use trainyard_store::{Gradients, ParamStore, Params};
 
 /// Trains the parameters of a store.
@@ -27,7 +27,7 @@ pub(crate) struct Trainer<'a> {
     pub(crate) is_table: Vec<bool>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) evaluator: Evaluator<'a>,
-    pub(crate) checkpoints: Checkpoints,
+    pub(crate) saver: Saver,
     pub(crate) state: State,
     pub(crate) memory: Memory,
 }
@@ -74,7 +74,7 @@ impl Trainer<'_> {
         Ok(loss)
     }
 
-    /// Trains until there is a reason to end.
+    /// Trains until there is a reason to end. The last checkpoint may still be being written then.
     pub(crate) fn run(&mut self, cache: &Arc<Cache>, observer: &dyn Observer) -> Result<Ending> {
         // What has ended goes on nowhere, whatever rows and order there are now.
         if let Some(ending) = self.ending()? {
@@ -147,12 +147,12 @@ impl Trainer<'_> {
         let epoch = self.state.loader.epoch + u64::from(self.state.loader.position > 0);
         let point = HistoryPoint { step, epoch, train_loss: self.state.train_loss.value(), eval_loss };
         let best = self.state.record(point.clone());
-        self.checkpoints.protect(self.state.best.iter().map(|best| best.step));
+        self.saver.protect(self.state.best.iter().map(|best| best.step));
         observer.on(Event::Evaluated { point: &point, best });
         Ok(())
     }
 
-    fn save(&self) -> Result<()> {
+    fn save(&mut self) -> Result<()> {
         let snapshot = self.store.snapshot()?;
         let mut values =
             snapshot.dense.iter().map(|state| &state.weights).chain(snapshot.tables.iter().map(|t| &t.weights));
@@ -160,11 +160,11 @@ impl Trainer<'_> {
             return Err(self.diverged(snapshot.step, f64::NAN)?);
         }
         let state = serde_json::to_string(&self.state).map_err(|error| Error::Internal(error.to_string()))?;
-        Ok(self.checkpoints.save(snapshot.step, &snapshot, &state)?)
+        self.saver.save(snapshot, state)
     }
 
-    fn diverged(&self, step: u64, loss: f64) -> Result<Error> {
-        Ok(Error::Diverged { step, loss, checkpoint: self.checkpoints.steps()?.last().copied() })
+    fn diverged(&mut self, step: u64, loss: f64) -> Result<Error> {
+        Ok(Error::Diverged { step, loss, checkpoint: self.saver.written()?.steps()?.last().copied() })
     }
 }
 

@@ -9,10 +9,10 @@ use crate::error::{io, listed};
 use crate::{Error, Result, Snapshot};
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A directory of checkpoints, one per step.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Checkpoints {
     dir: PathBuf,
     keep: usize,
@@ -43,6 +43,11 @@ impl Checkpoints {
         fs::create_dir_all(&dir).map_err(io("create", &dir))?;
         clean(&dir)?;
         Ok(Self { dir, keep, protected: BTreeSet::new() })
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.dir
     }
 
     /// Makes these steps, and none other, stay whatever their age: the best so far, say.
@@ -126,7 +131,6 @@ mod tests {
     use crate::contract::trained;
     use proptest::prelude::*;
     use proptest::test_runner::TestRunner;
-    use std::path::Path;
 
     /// A directory with checkpoints of these steps, whose state is the step.
     fn saved(steps: &[u64]) -> (tempfile::TempDir, Checkpoints) {
