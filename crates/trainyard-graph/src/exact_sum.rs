@@ -135,14 +135,19 @@ impl ExactSum {
 /// The lowest biased exponent of the terms that are not 0, when all fit into one window; else `None`, and when there is one that
 /// is not finite or not normal.
 fn lowest_exponent(terms: &[f64]) -> Option<u64> {
-    let range = |(min, max): (u64, u64), term: &f64| {
-        let magnitude = term.to_bits() << 1 >> 1;
-        // 0 wraps to the largest number, so that the minimum does not see it.
-        (min.min(magnitude.wrapping_sub(1)), max.max(magnitude))
-    };
     let (smallest, largest) = simd::vectorize(
         #[inline(always)]
-        || terms.iter().fold((u64::MAX, 0), range),
+        || {
+            terms.iter().fold(
+                (u64::MAX, 0),
+                #[inline(always)]
+                |(min, max), term| {
+                    let magnitude = term.to_bits() << 1 >> 1;
+                    // 0 wraps to the largest number, so that the minimum does not see it.
+                    (min.min(magnitude.wrapping_sub(1)), max.max(magnitude))
+                },
+            )
+        },
     );
     let (lowest, highest) = (smallest.wrapping_add(1) >> 52, largest >> 52);
     (lowest > 0 && highest < 0x7ff && highest - lowest < WINDOW as u64).then_some(lowest)

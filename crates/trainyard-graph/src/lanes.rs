@@ -247,6 +247,23 @@ mod tests {
     }
 
     #[test]
+    fn who_sleeps_is_woken() {
+        let (lanes, done) = (Lanes::new(3), AtomicUsize::new(0));
+        let pause = || std::thread::sleep(std::time::Duration::from_millis(30));
+        for slow in [0, 1, 2, 1, 0] {
+            // Long enough for the workers to fall asleep, and for the caller where another lane is slow.
+            pause();
+            lanes.run(&|lane| {
+                if lane == slow {
+                    pause();
+                }
+                done.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        assert_eq!(done.into_inner(), 15);
+    }
+
+    #[test]
     fn a_panic_reaches_the_caller_and_the_lanes_go_on() {
         let lanes = Lanes::new(3);
         for bad in 0..3 {

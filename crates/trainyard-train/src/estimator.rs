@@ -207,8 +207,9 @@ impl Run<'_> {
         let steps_before = store.step()?;
         let mut trainer = self.trainer(&cpu, &architecture, &binding, &store, (checkpoints, state))?;
         let ending = trainer.run(&self.caches.train, observer)?;
+        // What comes now rests on the last checkpoint.
+        trainer.saver.written()?;
         if ending == Ending::Interrupted {
-            trainer.saver.written()?;
             return Ok(Trained { ending, was_complete: false, results: None, export: None });
         }
         let best = trainer.state.best.as_ref().map_or(0, |best| best.step);
@@ -301,7 +302,8 @@ impl Run<'_> {
         let test = self.caches.test.as_ref();
         let test = test.map(|cache| self.evaluate(trainer, "test", cache, store, observer)).transpose()?;
         let export = self.export(snapshot, &eval.figures)?;
-        let baseline = baseline(self.head, &label_summary(&self.caches.train), &self.caches.eval)?;
+        let labels = label_summary(&self.caches.train, self.head.width());
+        let baseline = baseline(self.head, &labels, &self.caches.eval)?;
         let rows = [Some(&self.caches.train), Some(&self.caches.eval), test.as_ref().and(self.caches.test.as_ref())];
         let rows = ["train", "eval", "test"].into_iter().zip(rows);
         let results = Results {
@@ -314,7 +316,6 @@ impl Run<'_> {
             baseline: named(&baseline),
             history: trainer.state.history.clone(),
         };
-        trainer.saver.written()?;
         results.write(&self.directory.join("metrics.json"))?;
         results.write_report(&self.directory.join("report.html"), &self.features, &eval.sample)?;
         Ok((results, export))

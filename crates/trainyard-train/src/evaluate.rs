@@ -87,10 +87,12 @@ pub(crate) fn baseline(head: &dyn Head, labels: &LabelSummary, cache: &Arc<Cache
     Ok(metrics.values())
 }
 
-/// The distribution of the labels of a split.
-pub(crate) fn label_summary(cache: &Cache) -> LabelSummary {
+/// The distribution of the labels of a split, for a head of so many logits.
+pub(crate) fn label_summary(cache: &Cache, width: usize) -> LabelSummary {
     let LabelTotals { weight, sum, classes } = cache.label_totals();
-    LabelSummary { mean: sum / weight, classes: classes.clone() }
+    let (mut classes, len) = (classes.clone(), if width > 1 { width } else { 0 });
+    classes.resize(len, 0.0);
+    LabelSummary { mean: sum / weight, classes }
 }
 
 /// Figures of an exported model on labelled rows.

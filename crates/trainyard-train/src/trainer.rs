@@ -153,6 +153,8 @@ impl Trainer<'_> {
     }
 
     fn save(&mut self) -> Result<()> {
+        // Before the next copy of the parameters is made, that of the one before goes.
+        self.saver.written()?;
         let snapshot = self.store.snapshot()?;
         let mut values =
             snapshot.dense.iter().map(|state| &state.weights).chain(snapshot.tables.iter().map(|t| &t.weights));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use arrow::record_batch::RecordBatch;
-use trainyard_features::{Collector, FittedFeatures, LabelTask};
+use trainyard_features::{Collector, FittedFeatures};
 
 use super::cache::Split;
 use super::layout::Layout;
@@ -69,7 +69,7 @@ impl Build<'_> {
     /// Writes all rows, unless they take another layout.
     fn write(&self, layout: &Layout, raw: Rows) -> Result<Written> {
         let fingerprints = (self.fingerprint.clone(), self.source.fingerprint()?);
-        let mut writer = Writer::create(self.path, layout.clone(), fingerprints, self.classes())?;
+        let mut writer = Writer::create(self.path, layout.clone(), fingerprints)?;
         let found = self.open.map(Open::collector);
         let (mut rows, mut wider) = (0, None);
         let skipped = self.encode(layout, raw, found.as_ref(), &mut |encoded| {
@@ -88,12 +88,6 @@ impl Build<'_> {
         }
         writer.finish(skipped)?;
         Ok(Written::Whole(found))
-    }
-
-    /// How many classes the label has; 0 when it has none, or two that are told by one number.
-    fn classes(&self) -> usize {
-        let label = self.features.1.label().filter(|label| label.spec().task == LabelTask::Multiclass);
-        label.map_or(0, |label| label.classes().len())
     }
 
     /// Hands the rows to `sink` in their order, until it wants no more, and shows them to `found`; how many were skipped.

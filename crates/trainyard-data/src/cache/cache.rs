@@ -221,7 +221,7 @@ impl Cache {
     /// A file of rows of the same kind, of the same source.
     pub(crate) fn writer(&self, path: &Path, fingerprint: &str) -> Result<Writer> {
         let fingerprints = (fingerprint.to_owned(), self.index.source.clone());
-        Writer::create(path, self.index.layout.clone(), fingerprints, self.index.labels.classes.len())
+        Writer::create(path, self.index.layout.clone(), fingerprints)
     }
 
     /// Encodes rows of the same kind.
@@ -297,6 +297,9 @@ impl Cache {
         let head = bytes.get(4..8).map_or(0, |b| 8 + i32::from_le_bytes([b[0], b[1], b[2], b[3]]));
         let place = IpcBlock::new(0, head, bytes.len() as i64 - i64::from(head));
         match self.decoder.read_record_batch(&place, &bytes) {
+            Ok(Some(batch)) if batch.num_rows() != entry.rows as usize => {
+                self.damaged(format!("block {block} has {} rows, its index says {}", batch.num_rows(), entry.rows))
+            }
             Ok(Some(batch)) => Block::new(&self.index.layout, &batch),
             Ok(None) => self.damaged(format!("block {block} holds no rows")),
             Err(error) => self.damaged(format!("block {block}: {error}")),
@@ -324,7 +327,7 @@ impl Cache {
         for block in &blocks {
             layout = layout.widened(block).unwrap_or(layout);
         }
-        let mut writer = Writer::create(path, layout.clone(), ("test".into(), "blocks".into()), 0)?;
+        let mut writer = Writer::create(path, layout.clone(), ("test".into(), "blocks".into()))?;
         blocks.into_iter().try_for_each(|block| writer.write(&layout.encode(block)?))?;
         writer.finish(0)?;
         Self::open(path, "test")
@@ -468,6 +471,29 @@ mod tests {
     fn a_block_that_is_not_there_is_an_error() {
         let (_folder, cache, ..) = cache(10);
         assert!(cache.read(1).unwrap_err().to_string().contains("it has 1 blocks, block 1 was asked for"));
+    }
+
+    #[test]
+    fn the_totals_are_those_of_the_labels_in_any_order() {
+        let (folder, cache, ..) = cache(20_000);
+        let labels: Vec<f32> = (0..cache.blocks()).flat_map(|block| cache.labels(block).unwrap().labels).collect();
+        let of_label = |label: f32| labels.iter().filter(|&&other| other == label).count() as f64;
+        let (weight, classes) = (labels.len() as f64, vec![of_label(0.0), of_label(1.0)]);
+        assert!(classes[0] > 0.0 && classes[0] + classes[1] == weight, "{classes:?}");
+        let expected = LabelTotals { weight, sum: classes[1], classes };
+        assert_eq!(cache.label_totals(), &expected);
+        let resources = Resources { threads: 2, memory: Memory::LEAST };
+        let shuffled = cache.shuffle(&folder.path().join("shuffled.arrow"), 7, resources, &|_| {}).unwrap();
+        assert_eq!(shuffled.label_totals(), &expected);
+    }
+
+    #[test]
+    fn a_block_of_other_rows_than_the_index_says_is_damaged() {
+        let (_folder, mut cache, ..) = cache(10);
+        for rows in [9, 11] {
+            cache.index.blocks[0].rows = rows;
+            assert!(matches!(cache.read(0), Err(Error::DamagedCache { .. })));
+        }
     }
 
     #[test]

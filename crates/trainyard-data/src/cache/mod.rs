@@ -8,8 +8,8 @@
 //!
 //! The file is an ordinary Arrow IPC file: `numeric` is a list of fixed size, `ids.NAME` a number (null: no id) or a list of
 //! numbers, `weights.NAME` a list that belongs to such a list, `label` and `weight` are numbers. Its footer carries an
-//! [`Index`](index::Index) with a checksum of every block, so that damage is told from data, and what all labels add up to. Row `i` of the source (of those
-//! that were not skipped) is row `i` of the file.
+//! [`Index`](index::Index) with a checksum of every block, so that damage is told from data, and what all labels add up to.
+//! Row `i` of the source (of those that were not skipped) is row `i` of the file.
 
 mod block;
 mod build;

@@ -33,13 +33,8 @@ pub(crate) struct Writer {
 const SYNC_BYTES: u64 = 32 << 20;
 
 impl Writer {
-    /// Starts the cache `path` for the fingerprints of features and source, with labels of so many classes.
-    pub(super) fn create(
-        path: &Path,
-        layout: Layout,
-        (fingerprint, source): (String, String),
-        classes: usize,
-    ) -> Result<Self> {
+    /// Starts the cache `path` for the fingerprints of features and source.
+    pub(super) fn create(path: &Path, layout: Layout, (fingerprint, source): (String, String)) -> Result<Self> {
         let temporary = temporary(path);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
@@ -51,7 +46,7 @@ impl Writer {
             FileWriter::try_new(Counted::new(BufWriter::new(file)), &layout.schema(metadata)).map_err(writing(path))?;
         let (blocks, labels) = (Vec::new(), LabelTotals::default());
         let index = Index { version: VERSION, fingerprint, source, skipped: 0, layout, blocks, labels };
-        Ok(Self { path: path.to_owned(), temporary, file: Some(file), syncer, index, labels: LabelSums::new(classes) })
+        Ok(Self { path: path.to_owned(), temporary, file: Some(file), syncer, index, labels: LabelSums::default() })
     }
 
     /// Adds a block.

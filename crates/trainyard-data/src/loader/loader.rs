@@ -192,16 +192,18 @@ mod tests {
     fn cache(sizes: &[usize]) -> (tempfile::TempDir, Arc<Cache>) {
         let encoding = Encoding {
             numeric: vec![NumericFeature { name: "n".into(), width: 1, offset: 0 }],
-            categorical: ["one", "many"].map(|name| CategoricalFeature::new(name, 9999)).to_vec(),
+            categorical: ["one", "many", "some"].map(|name| CategoricalFeature::new(name, 9999)).to_vec(),
         };
         let mut next = 0u64;
         let blocks = sizes.iter().map(|&size| {
             let rows: Vec<u64> = (next..next + size as u64).collect();
             next += size as u64;
-            let mut many = Ragged::new();
+            let (mut many, mut some) = (Ragged::new(), Ragged::new());
             rows.iter().for_each(|&row| many.push_row(&vec![row; row as usize % 3]));
+            // Some blocks have all ids, others lack some.
+            rows.iter().for_each(|&row| some.push_row(&[row][..usize::from(row / 8 % 2 == 0 || row % 3 > 0)]));
             let numbers: Vec<f32> = rows.iter().map(|&row| row as f32).collect();
-            let ids = vec![Ragged::from_single(rows), many];
+            let ids = vec![Ragged::from_single(rows), many, some];
             Batch { rows: size, numeric: numbers.clone(), ids, labels: numbers, weights: Vec::new() }
         });
         let folder = tempfile::tempdir().unwrap();

@@ -54,7 +54,7 @@ impl Order {
         }
     }
 
-    /// Whether rows come in another order than that of the file, in which each block is a group.
+    /// Whether rows are mixed; otherwise each block is a group, in the order of the file.
     pub(super) fn is_shuffled(&self) -> bool {
         self.shuffle
     }
@@ -73,7 +73,7 @@ impl Order {
     pub(super) fn blocks(&self, epoch: u64, group: usize) -> Vec<usize> {
         let n = self.block_rows.len();
         if !self.shuffle {
-            return (group * n / self.groups..(group + 1) * n / self.groups).collect();
+            return vec![group];
         }
         let of_stretch = |stretch: usize| {
             let key = random::stream(self.seed, &format!("loader/{epoch}/stretch/{stretch}"));

@@ -159,6 +159,19 @@ mod tests {
     }
 
     #[test]
+    fn the_range_is_found_wherever_it_lies() {
+        for len in [1, 7, 8, 9, 17, 513] {
+            for at in 0..len {
+                let mut values = vec![1.0; len];
+                values[at] = 5.0;
+                assert_eq!(range(&values), (if len > 1 { 1.0 } else { 5.0 }, 5.0));
+                values[at] = -5.0;
+                assert_eq!(range(&values), (-5.0, if len > 1 { 1.0 } else { -5.0 }));
+            }
+        }
+    }
+
+    #[test]
     fn infinite_and_missing_numbers_are_left_out() {
         check(&[1.0, f64::INFINITY, f64::NAN, 3.0], 2.0, 1.0);
     }
