@@ -165,6 +165,19 @@ mod tests {
     }
 
     #[test]
+    fn a_slice_has_the_texts_of_its_rows_alone() {
+        let rows = [Some("long, and before the slice"), Some("b"), None, Some(""), Some("é"), Some("behind it")];
+        let expected = [Some("b"), None, None, Some("é")];
+        let plain: ArrayRef = Arc::new(StringArray::from(rows.to_vec()));
+        let coded: ArrayRef = Arc::new(rows.into_iter().collect::<DictionaryArray<Int32Type>>());
+        for array in [plain, coded] {
+            check(&Texts::of(&array.slice(1, 4)).unwrap(), &expected);
+            check(&Texts::of(&array.slice(4, 1)).unwrap(), &[Some("é")]);
+            check(&Texts::of(&array.slice(2, 0)).unwrap(), &[]);
+        }
+    }
+
+    #[test]
     fn what_is_no_text_is_none() {
         assert!(Texts::of(&(Arc::new(Int32Array::from(vec![1])) as ArrayRef)).is_none());
         let numbers = DictionaryArray::<Int32Type>::new(Int32Array::from(vec![0]), Arc::new(Int32Array::from(vec![7])));

@@ -188,6 +188,22 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_is_the_same_on_any_number_of_lanes() {
+        let snapshot = |lanes| {
+            let store = store(contract::config(1)).with_lanes(Arc::new(Lanes::new(lanes)));
+            store.create(&(0..5).map(|i| table(&format!("t{i}"), "main")).collect::<Vec<_>>()).unwrap();
+            let ids = |table: u64| (0..300 + table).map(|i| i * 7919 % 1009).collect::<Vec<u64>>();
+            let keys = Keys { tables: (0..5).map(ids).collect() };
+            let rows = keys.tables.iter().map(|ids| ids.iter().flat_map(|&id| [id as f32, 0.5]).collect()).collect();
+            store.push(&keys, &Gradients { dense: vec![], rows }).unwrap();
+            store.snapshot().unwrap()
+        };
+        for lanes in [2, 3, 8] {
+            assert_eq!(snapshot(lanes), snapshot(1));
+        }
+    }
+
+    #[test]
     fn a_pull_reuses_the_buffers_of_the_one_before() {
         let store = store(contract::config(1));
         store.create(&[table("t", "main")]).unwrap();

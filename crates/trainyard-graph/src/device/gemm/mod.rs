@@ -148,6 +148,22 @@ mod tests {
     }
 
     #[test]
+    fn packed_panels_change_no_bit() {
+        for (k, n) in [(7, 3), (2, 40), (429, 256), (514, 300), (1030, 17), (64, 1), (1, 64)] {
+            let b = numbers("b", k * n);
+            let b = Matrix::new(&b, n);
+            let mut packed = vec![f32::NAN; panels(n) * panel_len(k)];
+            packed.chunks_exact_mut(panel_len(k)).enumerate().for_each(|(i, panel)| b.pack(i, panel));
+            for m in [1, 2, 15, 133] {
+                let (a, mut plain, mut from_panels) = (numbers("a", m * k), vec![0.0; m * n], vec![0.0; m * n]);
+                multiply(Matrix::new(&a, k), b, &mut plain);
+                multiply(Matrix::new(&a, k), b.with_panels(Some(&packed)), &mut from_panels);
+                assert!(plain == from_panels, "{m} × {k} × {n}");
+            }
+        }
+    }
+
+    #[test]
     fn a_row_does_not_depend_on_its_neighbours() {
         for (k, n) in [(7, 3), (2, 40), (429, 256), (514, 300), (1030, 17), (64, 1), (300, 1), (20, 2)] {
             let (a, b) = (numbers("a", 133 * k), numbers("b", k * n));
