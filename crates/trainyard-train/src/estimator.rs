@@ -316,8 +316,9 @@ impl Run<'_> {
             baseline: named(&baseline),
             history: trainer.state.history.clone(),
         };
-        results.write(&self.directory.join("metrics.json"))?;
         results.write_report(&self.directory.join("report.html"), &self.features, &eval.sample)?;
+        // Last of all: a run that has it is taken for complete.
+        results.write(&self.directory.join("metrics.json"))?;
         Ok((results, export))
     }
 
