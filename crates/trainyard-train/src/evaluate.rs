@@ -80,10 +80,10 @@ impl Evaluator<'_> {
 pub(crate) fn baseline(head: &dyn Head, labels: &LabelSummary, cache: &Arc<Cache>) -> Result<Figures> {
     let prediction = head.baseline(labels);
     let mut metrics = head.metrics();
-    each_labels(cache, |batch| {
-        metrics.update(&prediction.repeat(batch.rows), &batch.labels, weights(batch));
-        Ok(())
-    })?;
+    for block in 0..cache.blocks() {
+        let batch = cache.labels(block)?;
+        metrics.update(&prediction.repeat(batch.rows), &batch.labels, weights(&batch));
+    }
     Ok(metrics.values())
 }
 
@@ -122,11 +122,6 @@ fn each_batch(cache: &Arc<Cache>, mut f: impl FnMut(&Batch) -> Result<()>) -> Re
         f(&batch)?;
     }
     Ok(())
-}
-
-/// Calls `f` with the labels and weights of all rows.
-fn each_labels(cache: &Cache, mut f: impl FnMut(&Batch) -> Result<()>) -> Result<()> {
-    (0..cache.blocks()).try_for_each(|block| f(&cache.labels(block)?))
 }
 
 fn weights(batch: &Batch) -> Option<&[f32]> {

@@ -17,7 +17,7 @@ pub struct LabelTotals {
     pub classes: Vec<f64>,
 }
 
-/// [`LabelTotals`] that grow. Mean and weight are exact, so they do not depend on the order of the rows.
+/// [`LabelTotals`] that grow. Sum and weight are exact, so they do not depend on the order of the rows.
 #[derive(Debug)]
 pub(super) struct LabelSums {
     weight: ExactSum,

@@ -51,8 +51,8 @@ impl Writer {
 
     /// Adds a block.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let labels = floats(batch, "label").filter(|_| self.index.layout.labels).unwrap_or_default();
-        let weights = floats(batch, "weight").filter(|_| self.index.layout.weights).unwrap_or_default();
+        let labels = floats(batch, "label").unwrap_or_default();
+        let weights = floats(batch, "weight").unwrap_or_default();
         self.labels.update(labels, weights);
         let (label_mean, label_variance) = moments(labels);
         let file = self.file.as_mut().ok_or_else(|| internal("a cache is written after its end"))?;
@@ -112,7 +112,7 @@ impl Drop for Writer {
     }
 }
 
-/// A column of numbers.
+/// A column of numbers, if rows have it.
 fn floats<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a [f32]> {
     let column = batch.column_by_name(name)?.as_any().downcast_ref::<Float32Array>()?;
     Some(column.values())

@@ -56,21 +56,23 @@ impl<'a> Groups<'a> {
 
     /// Reads a group and passes over its first rows.
     pub(super) fn read(&self, epoch: u64, group: usize, passed: u64) -> Result<Group> {
-        let rows = match self.order.blocks(epoch, group).as_slice() {
-            &[block] if !self.order.is_shuffled() => GroupRows::Block(self.cache.block(block)?),
-            blocks => GroupRows::Mixed(self.mix(epoch, group, blocks)?),
+        let rows = if self.order.is_shuffled() {
+            GroupRows::Mixed(self.mix(epoch, group)?)
+        } else {
+            GroupRows::Block(self.cache.block(group)?)
         };
         let is_last = group + 1 == self.order.groups();
         Ok(Group { rows, passed: passed as usize, is_last })
     }
 
     /// Reads the blocks of a group on several threads.
-    fn mix(&self, epoch: u64, group: usize, numbers: &[usize]) -> Result<Mixed> {
-        let picks = self.order.picks(epoch, group, numbers);
+    fn mix(&self, epoch: u64, group: usize) -> Result<Mixed> {
+        let numbers = self.order.blocks(epoch, group);
+        let picks = self.order.picks(epoch, group, &numbers);
         let mut blocks = Vec::with_capacity(numbers.len());
         let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
         let read = |block| Ok(Packed::new(self.cache.block(block)?, self.spare.take()));
-        map_in_order(numbers.iter().copied().map(Ok), threads, read, |block| {
+        map_in_order(numbers.into_iter().map(Ok), threads, read, |block| {
             blocks.push(block);
             Ok(true)
         })?;

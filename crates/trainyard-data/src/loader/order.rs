@@ -82,15 +82,13 @@ impl Order {
         (0..self.stretches()).map(of_stretch).filter(|&block| block < n).collect()
     }
 
-    /// The rows of a group of these blocks in the order in which they come.
+    /// The rows of a group of these blocks, mixed.
     pub(super) fn picks(&self, epoch: u64, group: usize, blocks: &[usize]) -> Vec<Pick> {
         let mut picks = Vec::with_capacity(self.rows(blocks) as usize);
         for (place, &block) in blocks.iter().enumerate() {
             picks.extend((0..self.block_rows[block]).map(|row| Pick::new(place, row)));
         }
-        if self.shuffle {
-            shuffle(&mut picks, random::stream(self.seed, &format!("loader/{epoch}/{group}")));
-        }
+        shuffle(&mut picks, random::stream(self.seed, &format!("loader/{epoch}/{group}")));
         picks
     }
 
@@ -133,7 +131,13 @@ mod tests {
         let mut rows = Vec::new();
         for group in 0..order.groups() {
             let blocks = order.blocks(epoch, group);
-            rows.extend(order.picks(epoch, group, &blocks).iter().map(|pick| (blocks[pick.block()], pick.row())));
+            if order.is_shuffled() {
+                rows.extend(order.picks(epoch, group, &blocks).iter().map(|pick| (blocks[pick.block()], pick.row())));
+            } else {
+                rows.extend(
+                    blocks.iter().flat_map(|&block| (0..order.block_rows[block] as usize).map(move |row| (block, row))),
+                );
+            }
         }
         rows
     }
