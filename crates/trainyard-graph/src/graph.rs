@@ -141,12 +141,8 @@ impl Graph {
         self.nodes.get(node.index()).map_or(&NUMBER, |node| &node.shape)
     }
 
-    /// A node.
-    ///
-    /// # Panics
-    ///
-    /// When the node is of another graph that has more nodes.
-    pub fn node(&self, node: NodeId) -> &Node {
+    /// A node of this graph.
+    pub(crate) fn node(&self, node: NodeId) -> &Node {
         &self.nodes[node.index()]
     }
 

@@ -38,13 +38,13 @@ impl Ragged {
         self.offsets.len().saturating_sub(1)
     }
 
-    /// The ids of row `i`.
-    ///
-    /// # Panics
-    ///
-    /// When there is no row `i`.
+    /// The ids of row `i`; none when there is no such row.
     pub fn row(&self, i: usize) -> &[u64] {
-        &self.ids[self.offsets[i] as usize..self.offsets[i + 1] as usize]
+        let ids = self.offsets.get(i..).and_then(|offsets| match offsets {
+            [start, end, ..] => self.ids.get(*start as usize..*end as usize),
+            _ => None,
+        });
+        ids.unwrap_or_default()
     }
 
     /// Adds a row.
@@ -66,5 +66,17 @@ impl Ragged {
 impl Default for Ragged {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_is_not_there_has_no_ids() {
+        let ids = Ragged { offsets: vec![0, 2, 9, 1], ids: vec![4, 7, 5], weights: None };
+        assert_eq!([0, 1, 2, 3, usize::MAX].map(|i| ids.row(i)), [&[4, 7][..], &[], &[], &[], &[]]);
+        assert!(Ragged { offsets: vec![], ..ids }.row(0).is_empty());
     }
 }

@@ -131,14 +131,13 @@ fn total(mut sums: [f32; SUMS]) -> f32 {
     sums[0]
 }
 
-/// Copies a row. Rows of an embedding are short: a call of the C library for each would take longer than the copy.
-///
-/// # Panics
-///
-/// When the lengths differ.
+/// Copies a row, as much of it as both have. Rows of an embedding are short: a call of the C library for each would take
+/// longer than the copy.
 #[inline(always)]
 pub fn copy_row(to: &mut [f32], from: &[f32]) {
-    match to.len() {
+    let len = to.len().min(from.len());
+    let (to, from) = (&mut to[..len], &from[..len]);
+    match len {
         1 => copy_array::<1>(to, from),
         2 => copy_array::<2>(to, from),
         4 => copy_array::<4>(to, from),

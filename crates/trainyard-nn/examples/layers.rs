@@ -65,13 +65,13 @@ fn main() -> Result<()> {
     for step in 1..=300 {
         let (words, truth) = sentences(step, 64);
         program.run(&feeds(&weights, words, &truth), Mode::Training { seed: 1, step })?;
-        (0..).zip(&mut weights).for_each(|(i, w)| adam.update(step, w, program.output(i), &mut slots[i]));
+        (0..).zip(&mut weights).try_for_each(|(i, w)| adam.update(step, w, program.output(i), &mut slots[i]))?;
     }
 
     let (words, truth) = sentences(0, 1000);
     program.run(&feeds(&weights, words, &truth), Mode::Inference)?;
     let mut accuracy = Accuracy::new(0.0); // the threshold of logits
-    accuracy.update(program.output(params.len()), &truth, None);
+    accuracy.update(program.output(params.len()), &truth, None)?;
     println!("accuracy {:.3} on 1000 new sentences", accuracy.value());
     assert!(accuracy.value() > 0.95, "the model has not learned");
     Ok(())

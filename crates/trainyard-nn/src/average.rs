@@ -1,6 +1,6 @@
 //! Averages of weights over the steps, which often predict better than the weights of the last step.
 
-use crate::{Result, error::Settings};
+use crate::{Error, Result, error::Settings};
 use serde::{Deserialize, Serialize};
 
 /// Exponential moving average of weights: `(1 - d) · Σ_s d^(t-s) · w_s / (1 - d^t)` after step `t`, over the weights
@@ -18,11 +18,12 @@ use serde::{Deserialize, Serialize};
 ///
 /// let ema = Ema { decay: 0.5 };
 /// let mut average = [0.0];
-/// ema.update(0, 1, &mut average, &[3.0]);
+/// ema.update(0, 1, &mut average, &[3.0])?;
 /// assert_eq!(average, [3.0]);
-/// ema.update(1, 2, &mut average, &[6.0]);
+/// ema.update(1, 2, &mut average, &[6.0])?;
 /// assert_eq!(average, [5.0]); // (0.25 · 3 + 0.5 · 6) / 0.75
 /// # assert!(ema.check().is_ok());
+/// # Ok::<(), trainyard_nn::Error>(())
 /// ```
 ///
 /// Source: Polyak and Juditsky, *Acceleration of Stochastic Approximation by Averaging* (1992), with exponential shares
@@ -69,18 +70,20 @@ impl Ema {
     /// Takes `weights`, those of every step after `from` and up to `to`, into the average after step `from`: it becomes
     /// that after step `to`. Steps count from 1, so the first update is from 0, and it forgets what stood in `average`.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// When there are not as many averages as weights.
-    pub fn update(&self, from: u64, to: u64, average: &mut [f32], weights: &[f32]) {
-        assert!(average.len() == weights.len(), "as many averages as weights");
-        let share = self.share(from, to);
-        if share == 1.0 {
-            return average.copy_from_slice(weights);
+    /// [`Error::Shape`] when there are not as many averages as weights; nothing is changed then.
+    pub fn update(&self, from: u64, to: u64, average: &mut [f32], weights: &[f32]) -> Result<()> {
+        if average.len() != weights.len() {
+            let shapes = format!("{} averages and {} weights", average.len(), weights.len());
+            let part = "the average of weights".to_owned();
+            return Err(Error::Shape { part, shapes, expected: "an average for each weight" });
         }
-        for (a, &w) in average.iter_mut().zip(weights) {
-            *a += share * (w - *a);
+        match self.share(from, to) {
+            1.0 => average.copy_from_slice(weights),
+            share => average.iter_mut().zip(weights).for_each(|(a, &w)| *a += share * (w - *a)),
         }
+        Ok(())
     }
 }
 
@@ -92,7 +95,7 @@ mod tests {
     fn averages(decay: f32, weights: &[f32]) -> Vec<f32> {
         let mut average = [f32::NAN];
         let mut after = |(from, &weight): (usize, &f32)| {
-            Ema { decay }.update(from as u64, from as u64 + 1, &mut average, &[weight]);
+            Ema { decay }.update(from as u64, from as u64 + 1, &mut average, &[weight]).unwrap();
             average[0]
         };
         weights.iter().enumerate().map(&mut after).collect()
@@ -125,10 +128,10 @@ mod tests {
         let ema = Ema { decay: 0.9 };
         let each = averages(0.9, &[[1.0; 3], [4.0; 3]].concat());
         let mut row = [f32::NAN];
-        ema.update(0, 3, &mut row, &[1.0]);
-        ema.update(3, 6, &mut row, &[4.0]);
+        ema.update(0, 3, &mut row, &[1.0]).unwrap();
+        ema.update(3, 6, &mut row, &[4.0]).unwrap();
         assert!((row[0] - each[5]).abs() < 1e-6, "{row:?} {each:?}");
-        ema.update(6, 6, &mut row, &[100.0]);
+        ema.update(6, 6, &mut row, &[100.0]).unwrap();
         assert!((row[0] - each[5]).abs() < 1e-6);
     }
 
@@ -149,6 +152,15 @@ mod tests {
         for decay in [1.0, 1.5, -0.5, f32::NAN, f32::INFINITY] {
             assert!(averages(decay, &[1.0, 2.0]).iter().all(|average| average.is_nan()), "{decay}");
         }
+    }
+
+    #[test]
+    fn a_weight_without_an_average_is_refused() {
+        let mut average = [1.0];
+        let error = Ema::default().update(0, 1, &mut average, &[2.0, 3.0]).unwrap_err().to_string();
+        let expected =
+            "the average of weights cannot take 1 averages and 2 weights; give it an average for each weight";
+        assert_eq!((error.as_str(), average), (expected, [1.0]));
     }
 
     #[test]

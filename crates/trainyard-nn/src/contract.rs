@@ -1,6 +1,6 @@
 //! What every optimizer must satisfy, and every metric.
 
-use crate::optim::Optimizer;
+use crate::{Error, Result, optim::Optimizer};
 use proptest::{
     collection, prop_assert_eq,
     test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
@@ -12,7 +12,7 @@ pub(crate) fn steps(optimizer: &dyn Optimizer, start: f32, grads: &[f32]) -> Vec
     let mut weights = [start];
     let mut slots = initial_slots(optimizer, 1);
     let mut after = |(i, &grad): (usize, &f32)| {
-        optimizer.update(i as u64 + 1, &mut weights, &[grad], &mut slots);
+        optimizer.update(i as u64 + 1, &mut weights, &[grad], &mut slots).unwrap();
         weights[0]
     };
     grads.iter().enumerate().map(&mut after).collect()
@@ -34,6 +34,7 @@ pub(crate) fn run_all(optimizer: &dyn Optimizer) {
     it_finds_the_minimum_of_a_parabola(optimizer);
     values_stay_finite(optimizer);
     slots_without_gradients_are_not_subnormal(optimizer);
+    slices_of_other_lengths_are_refused(optimizer);
 }
 
 /// A row of a table, or a shard of a parameter, is trained as within the whole.
@@ -44,9 +45,9 @@ fn parts_equal_the_whole(optimizer: &dyn Optimizer) {
     let mut parts = [(vec![0.0; 13], initial_slots(optimizer, 13)), (vec![0.0; 24], initial_slots(optimizer, 24))];
     for step in 1..=5u64 {
         let grads: Vec<f32> = (0..n as u64).map(|i| random::normal(stream, step * 100 + i)).collect();
-        optimizer.update(step, &mut whole.0, &grads, &mut whole.1);
+        optimizer.update(step, &mut whole.0, &grads, &mut whole.1).unwrap();
         for ((weights, slots), grads) in parts.iter_mut().zip([&grads[..13], &grads[13..]]) {
-            optimizer.update(step, weights, grads, slots);
+            optimizer.update(step, weights, grads, slots).unwrap();
         }
     }
     assert_eq!(whole.0, [parts[0].0.clone(), parts[1].0.clone()].concat());
@@ -69,9 +70,9 @@ pub(crate) fn rows_equal_their_numbers(optimizer: &dyn Optimizer) {
             let any = |i| size(i) * random::normal(stream, step * 200 + 100 + i);
             let grad = |i: u64| if (i + step).is_multiple_of(5) { 0.0 } else { any(i) };
             let grads: Vec<f32> = (0..dim as u64).map(grad).collect();
-            optimizer.update(step, &mut row.0, &grads, &mut row.1);
+            optimizer.update(step, &mut row.0, &grads, &mut row.1).unwrap();
             for ((weight, slots), &grad) in numbers.iter_mut().zip(&grads) {
-                optimizer.update(step, weight, &[grad], slots);
+                optimizer.update(step, weight, &[grad], slots).unwrap();
             }
             let alone: Vec<f32> = numbers.iter().map(|(weight, _)| weight[0]).collect();
             assert_eq!(bits(&row.0), bits(&alone), "weights of {dim} numbers in step {step}");
@@ -84,7 +85,7 @@ pub(crate) fn rows_equal_their_numbers(optimizer: &dyn Optimizer) {
 fn applying_at_the_rates_of_a_step_is_updating(optimizer: &dyn Optimizer) {
     let (mut a, mut b) = (([0.5, 0.0], initial_slots(optimizer, 2)), ([0.5, 0.0], initial_slots(optimizer, 2)));
     for step in [1, 2, 1000] {
-        optimizer.update(step, &mut a.0, &[0.1, -1.0], &mut a.1);
+        optimizer.update(step, &mut a.0, &[0.1, -1.0], &mut a.1).unwrap();
         optimizer.apply(&optimizer.rates(step), &mut b.0, &[0.1, -1.0], &mut b.1);
         assert_eq!(a, b);
     }
@@ -93,7 +94,7 @@ fn applying_at_the_rates_of_a_step_is_updating(optimizer: &dyn Optimizer) {
 /// Weights at 0 without a gradient stay there, and no weights at all are no error.
 fn nothing_comes_from_nothing(optimizer: &dyn Optimizer) {
     assert_eq!(steps(optimizer, 0.0, &[0.0; 3]), [0.0; 3]);
-    optimizer.update(1, &mut [], &[], &mut []);
+    optimizer.update(1, &mut [], &[], &mut []).unwrap();
 }
 
 fn a_gradient_moves_its_weight_down(optimizer: &dyn Optimizer) {
@@ -107,7 +108,7 @@ fn it_finds_the_minimum_of_a_parabola(optimizer: &dyn Optimizer) {
     let mut slots = initial_slots(optimizer, 1);
     for step in 1..=5000 {
         let grad = weights[0] - 1.0;
-        optimizer.update(step, &mut weights, &[grad], &mut slots);
+        optimizer.update(step, &mut weights, &[grad], &mut slots).unwrap();
     }
     assert!((weights[0] - 1.0f32).abs() < 0.15, "stopped at {}", weights[0]);
 }
@@ -122,18 +123,31 @@ fn values_stay_finite(optimizer: &dyn Optimizer) {
 /// Subnormal numbers are slow, and a moment that decays would stay among them.
 fn slots_without_gradients_are_not_subnormal(optimizer: &dyn Optimizer) {
     let mut slots = initial_slots(optimizer, 1);
-    optimizer.update(1, &mut [0.0], &[1e-18], &mut slots);
+    optimizer.update(1, &mut [0.0], &[1e-18], &mut slots).unwrap();
     for step in 2..1000 {
-        optimizer.update(step, &mut [0.0], &[0.0], &mut slots);
+        optimizer.update(step, &mut [0.0], &[0.0], &mut slots).unwrap();
     }
     assert!(slots.iter().all(|slot| *slot == 0.0 || slot.is_normal()), "{slots:?}");
+}
+
+/// They are an error, and stay as they are even where nothing says so.
+fn slices_of_other_lengths_are_refused(optimizer: &dyn Optimizer) {
+    let lens = |weights: usize, slots: usize| (vec![1.0; weights], vec![0.0; slots]);
+    let n = 3 * optimizer.slots();
+    for ((mut weights, mut slots), grads) in [(lens(3, n), 2), (lens(3, n), 4), (lens(3, n + 1), 3), (lens(4, n), 3)] {
+        let (before, grads) = ((weights.clone(), slots.clone()), vec![1.0; grads]);
+        let error = optimizer.update(1, &mut weights, &grads, &mut slots).unwrap_err();
+        assert!(matches!(error, Error::Shape { .. }), "{error}");
+        optimizer.apply(&optimizer.rates(1), &mut weights, &grads, &mut slots);
+        assert_eq!((weights, slots), before);
+    }
 }
 
 /// Checks that a metric is the same bits however its examples are cut and ordered, and NaN without examples.
 #[track_caller]
 pub(crate) fn metric<M>(
     new: impl Fn() -> M,
-    update: impl Fn(&mut M, &[f32], &[f32], Option<&[f32]>),
+    update: impl Fn(&mut M, &[f32], &[f32], Option<&[f32]>) -> Result<()>,
     merge: impl Fn(&mut M, &M),
     values: impl Fn(&M) -> Vec<f64>,
 ) {
@@ -149,7 +163,7 @@ pub(crate) fn metric<M>(
         let of = |order: &[usize]| {
             let pick = |values: &[f32]| order.iter().map(|&i| values[i]).collect::<Vec<f32>>();
             let mut metric = new();
-            update(&mut metric, &pick(&p), &pick(&y), Some(&pick(&w)));
+            update(&mut metric, &pick(&p), &pick(&y), Some(&pick(&w))).unwrap();
             metric
         };
         let whole = of(&(0..p.len()).collect::<Vec<_>>());
@@ -163,4 +177,23 @@ pub(crate) fn metric<M>(
         Ok(())
     });
     outcome.unwrap();
+    slices_that_do_not_fit_are_refused(new, update, values);
+}
+
+/// They are errors that leave the metric as it was.
+#[track_caller]
+fn slices_that_do_not_fit_are_refused<M>(
+    new: impl Fn() -> M,
+    update: impl Fn(&mut M, &[f32], &[f32], Option<&[f32]>) -> Result<()>,
+    values: impl Fn(&M) -> Vec<f64>,
+) {
+    let bits = |metric: &M| values(metric).iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    let (mut metric, numbers) = (new(), [0.75, 0.5, 0.25]);
+    update(&mut metric, &numbers, &[1.0, 0.0, 1.0], None).unwrap();
+    let before = bits(&metric);
+    for n in [0, 1, 4] {
+        let error = update(&mut metric, &numbers, &[1.0; 3], Some(&vec![1.0; n])).unwrap_err();
+        assert!(matches!(error, Error::Shape { .. }), "{error}");
+        assert_eq!(bits(&metric), before);
+    }
 }

@@ -37,7 +37,7 @@
 //!     let batch = FeedMap::new(&network.graph, 2).floats(x, &[1.0, 2.0]).floats(labels, &[2.0, 4.0]);
 //!     let feeds = batch.floats(weights, &w);
 //!     program.run(&feeds, Mode::Training { seed: 1, step })?;
-//!     sgd.update(step, &mut w, program.output(0), &mut []);
+//!     sgd.update(step, &mut w, program.output(0), &mut [])?;
 //! }
 //! assert!((w[0] - 2.0).abs() < 1e-3);
 //! # Ok::<(), trainyard_nn::Error>(())

@@ -4,7 +4,7 @@
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use trainyard_nn::{Clip, Decay, Ema, OptimizerConfig, Schedule, metrics::*};
+use trainyard_nn::{Clip, Decay, Ema, OptimizerConfig, Result, Schedule, metrics::*};
 
 /// Any bits, and those at which formulas break.
 fn float() -> impl Strategy<Value = f32> {
@@ -86,6 +86,8 @@ struct Batch {
     predictions: Vec<f32>,
     labels: Vec<f32>,
     weights: Option<Vec<f32>>,
+    /// Size of a list.
+    items: usize,
 }
 
 impl Batch {
@@ -106,7 +108,16 @@ fn batch() -> impl Strategy<Value = Batch> {
         predictions: examples.iter().map(|example| example.0).collect(),
         labels: examples.iter().map(|example| example.1).collect(),
         weights: has_weights.then(|| examples.iter().map(|example| example.2).collect()),
+        items: 2,
     })
+}
+
+/// A batch whose lengths may not fit each other.
+fn uneven_batch() -> impl Strategy<Value = Batch> {
+    let floats = || vec(float(), 0..5);
+    let items = prop_oneof![0usize..4, Just(usize::MAX)];
+    (floats(), floats(), proptest::option::of(floats()), items)
+        .prop_map(|(predictions, labels, weights, items)| Batch { predictions, labels, weights, items })
 }
 
 /// Batches, and an order to merge them in.
@@ -120,7 +131,7 @@ fn batches_and_order() -> impl Strategy<Value = (Vec<Batch>, Vec<usize>)> {
 
 /// What the metrics have in common.
 trait Metric: Clone + Serialize + DeserializeOwned + 'static {
-    fn take(&mut self, batch: &Batch);
+    fn take(&mut self, batch: &Batch) -> Result<()>;
     fn join(&mut self, other: &Self);
     fn values(&self) -> Vec<f64>;
 }
@@ -128,9 +139,9 @@ trait Metric: Clone + Serialize + DeserializeOwned + 'static {
 macro_rules! metric {
     ($name:ident, |$metric:ident, $batch:ident| $update:expr, $values:expr) => {
         impl Metric for $name {
-            fn take(&mut self, $batch: &Batch) {
+            fn take(&mut self, $batch: &Batch) -> Result<()> {
                 let $metric = self;
-                $update;
+                $update
             }
 
             fn join(&mut self, other: &Self) {
@@ -169,12 +180,12 @@ metric!(
 );
 metric!(
     Ndcg,
-    |m, batch| m.update(&Batch::pairs(&batch.predictions), &Batch::pairs(&batch.labels), 2, batch.weights()),
+    |m, batch| m.update(&Batch::pairs(&batch.predictions), &Batch::pairs(&batch.labels), batch.items, batch.weights()),
     vec![m.value()]
 );
 metric!(
     ReciprocalRank,
-    |m, batch| m.update(&Batch::pairs(&batch.predictions), &Batch::pairs(&batch.labels), 2, batch.weights()),
+    |m, batch| m.update(&Batch::pairs(&batch.predictions), &Batch::pairs(&batch.labels), batch.items, batch.weights()),
     vec![m.value()]
 );
 
@@ -184,17 +195,22 @@ type CheckOrder = Box<dyn Fn(&[Batch], &[usize])>;
 /// Checks a metric of batches whose text is damaged.
 type CheckDamage = Box<dyn Fn(&[Batch], &dyn Fn(&str) -> String)>;
 
+/// Checks a metric of batches whose lengths may not fit.
+type CheckLengths = Box<dyn Fn(&[Batch])>;
+
 /// A metric of unknown type.
 struct Subject {
+    check_lengths: CheckLengths,
     check_order: CheckOrder,
     check_damage: CheckDamage,
 }
 
 fn subject<M: Metric>(new: M) -> Subject {
-    let again = new.clone();
+    let [of_order, of_damage, of_lengths] = [new.clone(), new.clone(), new];
     Subject {
-        check_order: Box::new(move |batches, order| check_order(&new, batches, order)),
-        check_damage: Box::new(move |batches, damage| check_damage(&again, batches, damage)),
+        check_lengths: Box::new(move |batches| check_lengths(&of_lengths, batches)),
+        check_order: Box::new(move |batches, order| check_order(&of_order, batches, order)),
+        check_damage: Box::new(move |batches, damage| check_damage(&of_damage, batches, damage)),
     }
 }
 
@@ -227,14 +243,14 @@ fn subjects(threshold: f32, k: usize) -> Vec<Subject> {
 /// A metric of each batch.
 fn parts<M: Metric>(new: &M, batches: &[Batch]) -> Vec<M> {
     let mut parts = vec![new.clone(); batches.len()];
-    parts.iter_mut().zip(batches).for_each(|(part, batch)| part.take(batch));
+    parts.iter_mut().zip(batches).for_each(|(part, batch)| part.take(batch).unwrap());
     parts
 }
 
 /// The same bytes and values by one metric for all batches, by merging one after the other, and by merging halves.
 fn check_order<M: Metric>(new: &M, batches: &[Batch], order: &[usize]) {
     let (mut whole, mut merged, mut halves) = (new.clone(), new.clone(), [new.clone(), new.clone()]);
-    batches.iter().for_each(|batch| whole.take(batch));
+    batches.iter().for_each(|batch| whole.take(batch).unwrap());
     let parts = parts(new, batches);
     for (place, &i) in order.iter().enumerate() {
         merged.join(&parts[i]);
@@ -251,14 +267,26 @@ fn check_order<M: Metric>(new: &M, batches: &[Batch], order: &[usize]) {
     assert_eq!(found(&whole), found(&right), "{order:?} by halves");
 }
 
+/// What a metric refuses leaves it as it was.
+fn check_lengths<M: Metric>(new: &M, batches: &[Batch]) {
+    let mut metric = new.clone();
+    for batch in batches {
+        let before = serde_json::to_string(&metric).unwrap();
+        if metric.take(batch).is_err() {
+            assert_eq!(serde_json::to_string(&metric).unwrap(), before, "{batch:?}");
+        }
+    }
+    metric.values();
+}
+
 /// What could be read of a damaged metric does all that a metric does.
 fn check_damage<M: Metric>(new: &M, batches: &[Batch], damage: &dyn Fn(&str) -> String) {
     let mut whole = new.clone();
-    batches.iter().for_each(|batch| whole.take(batch));
+    batches.iter().for_each(|batch| whole.take(batch).unwrap());
     let Ok(mut damaged) = serde_json::from_str::<M>(&damage(&serde_json::to_string(&whole).unwrap())) else { return };
     damaged.values();
     whole.join(&damaged);
-    batches.iter().for_each(|batch| damaged.take(batch));
+    batches.iter().for_each(|batch| damaged.take(batch).unwrap());
     damaged.join(&whole);
     whole.values();
     damaged.values();
@@ -294,7 +322,7 @@ proptest! {
         let share = ema.share(from, to);
         prop_assert!(ema.check().is_err() || (0.0..=1.0).contains(&share), "{}", share);
         let (mut average, weights): (Vec<f32>, Vec<f32>) = values.into_iter().unzip();
-        ema.update(from, to, &mut average, &weights);
+        ema.update(from, to, &mut average, &weights).unwrap();
     }
 
     #[test]
@@ -312,13 +340,21 @@ proptest! {
         let mut slots: Vec<f32> =
             (0..optimizer.slots()).flat_map(|slot| vec![optimizer.initial_slot(slot); 20]).collect();
         for (step, grads) in steps {
-            optimizer.update(step, &mut weights, &grads, &mut slots);
+            optimizer.update(step, &mut weights, &grads, &mut slots).unwrap();
         }
     }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn metrics_take_or_refuse_slices_of_any_lengths(
+        batches in vec(uneven_batch(), 0..8),
+        (threshold, k) in (float(), 0usize..4),
+    ) {
+        subjects(threshold, k).iter().for_each(|subject| (subject.check_lengths)(&batches));
+    }
 
     #[test]
     fn metrics_merged_in_any_order_are_equal_bytes(

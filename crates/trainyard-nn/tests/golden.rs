@@ -106,7 +106,7 @@ fn check_optimizers(cases: Vec<OptimizerCase>, grads: &[Vec<f32>]) {
         let mut slots: Vec<f32> =
             (0..optimizer.slots()).flat_map(|slot| vec![optimizer.initial_slot(slot); weights.len()]).collect();
         for (i, grads) in grads.iter().enumerate() {
-            optimizer.update(i as u64 + 1, &mut weights, grads, &mut slots);
+            optimizer.update(i as u64 + 1, &mut weights, grads, &mut slots).expect("slices that fit");
         }
         check_all(&format!("{source}: {config:?}"), &weights, &expected, 5e-6);
     }
@@ -129,7 +129,7 @@ fn averages_match_numpy() {
     for AverageCase { source, decay, weights, averages } in golden.averages {
         let mut average = [0.0];
         for (from, (&weight, &expected)) in (0..).zip(weights.iter().zip(&averages)) {
-            Ema { decay }.update(from, from + 1, &mut average, &[weight]);
+            Ema { decay }.update(from, from + 1, &mut average, &[weight]).expect("slices that fit");
             check(&source, average[0].into(), expected, 1e-6);
         }
     }
@@ -260,7 +260,7 @@ fn golden_metrics() -> Metrics {
 macro_rules! of {
     ($metric:expr, $case:expr) => {{
         let mut metric = $metric;
-        metric.update(&$case.predictions, &$case.labels, Some(&$case.weights));
+        metric.update(&$case.predictions, &$case.labels, Some(&$case.weights)).expect("slices that fit");
         metric
     }};
 }
@@ -313,7 +313,7 @@ fn class_metrics_match_scikit_learn() {
     for case in golden_metrics().classes {
         for (k, &expected) in (1..).zip(&case.top_k) {
             let mut accuracy = ClassAccuracy::new(k);
-            accuracy.update(&case.scores, &case.labels, Some(&case.weights));
+            accuracy.update(&case.scores, &case.labels, Some(&case.weights)).expect("slices that fit");
             check("top_k_accuracy_score", accuracy.value(), expected, 1e-12);
         }
     }
@@ -323,7 +323,7 @@ fn class_metrics_match_scikit_learn() {
 fn ranking_metrics_match_scikit_learn() {
     for case in golden_metrics().ranking {
         let ndcg = |mut ndcg: Ndcg| {
-            ndcg.update(&case.scores, &case.relevances, case.items, Some(&case.weights));
+            ndcg.update(&case.scores, &case.relevances, case.items, Some(&case.weights)).expect("slices that fit");
             ndcg.value()
         };
         for (k, &expected) in (1..).zip(&case.ndcg_at) {
@@ -331,7 +331,7 @@ fn ranking_metrics_match_scikit_learn() {
         }
         check("ndcg_score", ndcg(Ndcg::default().with_gain(Gain::Exponential)), case.ndcg_exponential, 1e-12);
         let mut rank = ReciprocalRank::default();
-        rank.update(&case.scores, &case.one_relevant, case.items, Some(&case.weights));
+        rank.update(&case.scores, &case.one_relevant, case.items, Some(&case.weights)).expect("slices that fit");
         check("label_ranking_average_precision_score", rank.value(), case.mrr, 1e-12);
     }
 }

@@ -169,7 +169,7 @@ fn a_push_is_one_step_of_the_optimizer(make: Make) {
     let adam = config(1).optimizers[MAIN_GROUP].build().expect("settings are sound");
     let (mut weights, mut slots) = (pulled(&*store, &keys).rows[0].clone(), vec![0.0; 2 * DIM]);
     for step in 1..=3 {
-        adam.update(step, &mut weights, &gradients(&keys, step).rows[0], &mut slots);
+        adam.update(step, &mut weights, &gradients(&keys, step).rows[0], &mut slots).expect("slices that fit");
         push(&*store, &keys, step);
         assert_eq!(store.step().expect("parameters are made"), step);
         assert_eq!(pulled(&*store, &keys).rows[0], weights);

@@ -102,7 +102,7 @@ impl Dense {
 
 impl Piece<'_> {
     pub(crate) fn update(self, step: u64) {
-        self.optimizer.update(step, self.weights, self.gradient, self.slots);
+        self.optimizer.apply(&self.optimizer.rates(step), self.weights, self.gradient, self.slots);
     }
 }
 
@@ -122,7 +122,7 @@ mod tests {
         let mut dense = Dense::restored(optimizer.clone(), &state).unwrap();
         assert_eq!(dense.state(), state);
         for step in 1..3 {
-            optimizer.update(step, &mut weights, &gradient, &mut slots);
+            optimizer.update(step, &mut weights, &gradient, &mut slots).unwrap();
             // From both ends in turn, as lanes take them.
             let mut pieces = dense.push(&gradient);
             while let Some(piece) = pieces.next() {

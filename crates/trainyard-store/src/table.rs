@@ -305,7 +305,7 @@ mod tests {
             table.pull(&ids, &mut vec![0.0; 100 * dim]);
             table.push(step, &ids, &gradients);
             for ((weights, slots), gradient) in rows.iter_mut().zip(gradients.chunks_exact(dim)) {
-                optimizer.update(step, weights, gradient, slots);
+                optimizer.update(step, weights, gradient, slots).unwrap();
             }
         }
         let (weights, slots): (Vec<_>, Vec<_>) = rows.into_iter().unzip();

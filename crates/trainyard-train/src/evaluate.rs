@@ -41,7 +41,7 @@ impl Evaluator<'_> {
     /// The weighted mean loss.
     pub(crate) fn loss(&mut self, store: &dyn ParamStore) -> Result<f64> {
         let mut loss = Mean::default();
-        self.each(store, |losses, _, batch| loss.update(losses, weights(batch)))?;
+        self.each(store, |losses, _, batch| Ok(loss.update(losses, weights(batch))?))?;
         Ok(loss.value())
     }
 
@@ -51,18 +51,19 @@ impl Evaluator<'_> {
         let mut sample = Sample::new(self.cache.rows());
         let width = head.width();
         self.each(store, |losses, predictions, batch| {
-            loss.update(losses, weights(batch));
-            metrics.update(predictions, &batch.labels, weights(batch));
+            loss.update(losses, weights(batch))?;
+            metrics.update(predictions, &batch.labels, weights(batch))?;
             if width == 1 {
                 sample.take(predictions, &batch.labels);
             }
+            Ok(())
         })?;
         let figures = std::iter::once(("loss", loss.value())).chain(metrics.values()).collect();
         Ok(Evaluation { figures, sample: sample.pairs })
     }
 
     /// Calls `f` with the losses and predictions of each batch.
-    fn each(&mut self, store: &dyn ParamStore, mut f: impl FnMut(&[f32], &[f32], &Batch)) -> Result<()> {
+    fn each(&mut self, store: &dyn ParamStore, mut f: impl FnMut(&[f32], &[f32], &Batch) -> Result<()>) -> Result<()> {
         let (mut keys, mut params) = (BatchKeys::default(), Params::default());
         each_batch(&self.cache, |batch| {
             self.binding.keys(batch, &mut keys, &self.lanes);
@@ -70,8 +71,7 @@ impl Evaluator<'_> {
             let (dense, rows) = (&params.dense, &params.rows);
             let feeds = BatchFeeds { binding: self.binding, batch, keys: &keys, dense, rows, scale: 1.0 };
             self.program.run(&feeds, Mode::Inference).map_err(|error| self.binding.explain(batch, error))?;
-            f(self.program.output(0), self.program.output(1), batch);
-            Ok(())
+            f(self.program.output(0), self.program.output(1), batch)
         })
     }
 }
@@ -82,7 +82,7 @@ pub(crate) fn baseline(head: &dyn Head, labels: &LabelSummary, cache: &Arc<Cache
     let mut metrics = head.metrics();
     for block in 0..cache.blocks() {
         let batch = cache.labels(block)?;
-        metrics.update(&prediction.repeat(batch.rows), &batch.labels, weights(&batch));
+        metrics.update(&prediction.repeat(batch.rows), &batch.labels, weights(&batch))?;
     }
     Ok(metrics.values())
 }
@@ -109,7 +109,7 @@ pub fn evaluate_predictor(predictor: &Predictor, source: &Source, observer: &dyn
     let mut rows = 0;
     for raw in source.scan()? {
         let batch = features.transform_labelled(&raw?)?;
-        metrics.update(&predictor.predict_batch(&batch)?, &batch.labels, weights(&batch));
+        metrics.update(&predictor.predict_batch(&batch)?, &batch.labels, weights(&batch))?;
         rows += batch.rows as u64;
         observer.on(Event::Rows(rows));
     }

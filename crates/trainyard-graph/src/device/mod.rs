@@ -35,19 +35,12 @@ pub trait Program: Send {
     /// When a value fed is missing, of the wrong size, or an id is out of range.
     fn run(&mut self, feeds: &dyn Feeds, mode: Mode) -> Result<()>;
 
-    /// The value of output `i` after the last run, row by row.
-    ///
-    /// # Panics
-    ///
-    /// When the program has no output `i`.
+    /// The value of output `i` after the last run, row by row; no numbers before the first run, and of an output that the
+    /// program has not.
     fn output(&self, i: usize) -> &[f32];
 
     /// Puts the value of output `i` after the last run into `values`, without a copy where it can: the memory of `values` then
-    /// takes the value of the next run, and until then the output is undefined.
-    ///
-    /// # Panics
-    ///
-    /// When the program has no output `i`.
+    /// takes the value of the next run, and until then the output is undefined. No numbers as for [`output`](Self::output).
     fn swap_output(&mut self, i: usize, values: &mut Vec<f32>);
 
     /// The same program with memory of its own, for another thread.

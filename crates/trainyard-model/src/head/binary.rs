@@ -56,12 +56,13 @@ struct BinaryMetrics {
 }
 
 impl Metrics for BinaryMetrics {
-    fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) {
-        self.auc.update(predictions, labels, weights);
-        self.accuracy.update(predictions, labels, weights);
-        self.precision_recall.update(predictions, labels, weights);
-        self.log_loss.update(predictions, labels, weights);
-        self.calibration.update(predictions, labels, weights);
+    fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<()> {
+        self.auc.update(predictions, labels, weights)?;
+        self.accuracy.update(predictions, labels, weights)?;
+        self.precision_recall.update(predictions, labels, weights)?;
+        self.log_loss.update(predictions, labels, weights)?;
+        self.calibration.update(predictions, labels, weights)?;
+        Ok(())
     }
 
     fn values(&self) -> Vec<(&'static str, f64)> {

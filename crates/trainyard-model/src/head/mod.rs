@@ -46,7 +46,11 @@ pub trait Head: Debug + Send + Sync {
 /// How good predictions are, over any number of batches.
 pub trait Metrics: Send {
     /// Takes in a batch: predictions `[batch, width]`, labels `[batch]`, weights `[batch]` or none.
-    fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>);
+    ///
+    /// # Errors
+    ///
+    /// When their lengths do not fit each other.
+    fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<()>;
 
     /// Names and values, in the order in which to show them.
     fn values(&self) -> Vec<(&'static str, f64)>;

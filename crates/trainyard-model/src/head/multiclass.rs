@@ -44,7 +44,8 @@ impl Head for Multiclass {
     }
 
     fn metrics(&self) -> Box<dyn Metrics> {
-        let n = self.classes.len();
+        // Scores of no classes are none, but are still cut into rows.
+        let n = self.classes.len().max(1);
         Box::new(MulticlassMetrics {
             n,
             accuracy: ClassAccuracy::default(),
@@ -69,8 +70,8 @@ struct MulticlassMetrics {
 }
 
 impl Metrics for MulticlassMetrics {
-    fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) {
-        self.accuracy.update(predictions, labels, weights);
+    fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<()> {
+        self.accuracy.update(predictions, labels, weights)?;
         for (i, (row, &label)) in predictions.chunks_exact(self.n).zip(labels).enumerate() {
             let weight = weights.map_or(1.0, |weights| f64::from(weights[i]));
             let class = (label as usize).min(self.n - 1);
@@ -78,6 +79,7 @@ impl Metrics for MulticlassMetrics {
             self.log_loss.add(-f64::from(row[class].max(f32::MIN_POSITIVE)).ln(), weight);
             self.counts[class] += weight;
         }
+        Ok(())
     }
 
     fn values(&self) -> Vec<(&'static str, f64)> {
@@ -116,6 +118,16 @@ mod tests {
     fn the_loss_is_cross_entropy_with_the_smoothing_that_was_asked_for() {
         check(&head(), 0.0);
         check(&head().with_loss(Loss::CrossEntropy { label_smoothing: 0.3 }), 200.0);
+    }
+
+    #[test]
+    fn metrics_refuse_what_does_not_fit() {
+        let mut metrics = head().metrics();
+        metrics.update(&[0.5, 0.25, 0.25], &[0.0], None).unwrap();
+        let error = metrics.update(&[0.5, 0.25, 0.25], &[0.0, 1.0], None).unwrap_err().to_string();
+        assert!(error.contains("3 scores and 2 labels"), "{error}");
+        assert_eq!(metrics.values()[0], ("accuracy", 1.0));
+        Multiclass::new(vec![]).metrics().update(&[0.5, 0.5], &[0.0, 7.0], None).unwrap();
     }
 
     #[test]

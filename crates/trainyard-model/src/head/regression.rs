@@ -76,11 +76,12 @@ struct RegressionMetrics {
 }
 
 impl Metrics for RegressionMetrics {
-    fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) {
-        self.squared.update(predictions, labels, weights);
-        self.absolute.update(predictions, labels, weights);
-        self.r2.update(predictions, labels, weights);
-        self.calibration.update(predictions, labels, weights);
+    fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<()> {
+        self.squared.update(predictions, labels, weights)?;
+        self.absolute.update(predictions, labels, weights)?;
+        self.r2.update(predictions, labels, weights)?;
+        self.calibration.update(predictions, labels, weights)?;
+        Ok(())
     }
 
     fn values(&self) -> Vec<(&'static str, f64)> {

@@ -1,6 +1,7 @@
 //! Absolute error.
 
 use super::{Mean, examples::examples};
+use crate::Result;
 use serde::{Deserialize, Serialize};
 
 /// Weighted mean absolute error (MAE), in the label's unit.
@@ -10,13 +11,14 @@ pub struct AbsoluteError(Mean);
 impl AbsoluteError {
     /// Takes in a batch.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// When the lengths differ.
-    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) {
-        for example in examples(predictions, labels, weights) {
+    /// [`Error::Shape`](crate::Error::Shape) when the lengths differ; nothing is taken in then.
+    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<()> {
+        for example in examples(predictions, labels, weights)? {
             self.0.add((example.prediction - example.label).abs(), example.weight);
         }
+        Ok(())
     }
 
     /// Takes in what another has counted.
@@ -38,7 +40,7 @@ mod tests {
     #[test]
     fn both_directions_count() {
         let mut metric = AbsoluteError::default();
-        metric.update(&[1.0, -2.0], &[0.0, 1.0], Some(&[1.0, 3.0]));
+        metric.update(&[1.0, -2.0], &[0.0, 1.0], Some(&[1.0, 3.0])).unwrap();
         assert_eq!(metric.value(), 2.5);
     }
 

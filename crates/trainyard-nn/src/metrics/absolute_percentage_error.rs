@@ -1,6 +1,7 @@
 //! Absolute percentage error.
 
 use super::{Mean, examples::examples};
+use crate::Result;
 use serde::{Deserialize, Serialize};
 
 /// Weighted mean of `|p - y| / |y|` (MAPE), as a share: 0.1 is ten per cent.
@@ -13,14 +14,15 @@ pub struct AbsolutePercentageError(Mean);
 impl AbsolutePercentageError {
     /// Takes in a batch.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// When the lengths differ.
-    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) {
-        for example in examples(predictions, labels, weights) {
+    /// [`Error::Shape`](crate::Error::Shape) when the lengths differ; nothing is taken in then.
+    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<()> {
+        for example in examples(predictions, labels, weights)? {
             let error = (example.prediction - example.label).abs();
             self.0.add(if error == 0.0 { 0.0 } else { error / example.label.abs() }, example.weight);
         }
+        Ok(())
     }
 
     /// Takes in what another has counted.
@@ -42,7 +44,7 @@ mod tests {
     #[track_caller]
     fn check(predictions: &[f32], labels: &[f32], weights: Option<&[f32]>, expected: f64) {
         let mut metric = AbsolutePercentageError::default();
-        metric.update(predictions, labels, weights);
+        metric.update(predictions, labels, weights).unwrap();
         assert_eq!(metric.value().to_bits(), expected.to_bits(), "{}", metric.value());
     }
 
@@ -72,7 +74,7 @@ mod tests {
         type Metric = AbsolutePercentageError;
         let update = |metric: &mut Metric, p: &[f32], y: &[f32], w: Option<&[f32]>| {
             let labels: Vec<f32> = y.iter().map(|y| y + 0.3).collect();
-            metric.update(p, &labels, w);
+            metric.update(p, &labels, w)
         };
         contract::metric(Metric::default, update, Metric::merge, |m| vec![m.value()]);
     }

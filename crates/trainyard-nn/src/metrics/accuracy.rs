@@ -1,6 +1,7 @@
 //! Accuracy of a binary prediction.
 
 use super::{Mean, examples::examples};
+use crate::Result;
 use serde::{Deserialize, Serialize};
 
 /// Weighted share of examples whose prediction is on the label's side: positive when it is above the threshold.
@@ -18,14 +19,15 @@ impl Accuracy {
 
     /// Takes in a batch; predictions are probabilities.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// When the lengths differ.
-    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) {
-        for example in examples(predictions, labels, weights) {
+    /// [`Error::Shape`](crate::Error::Shape) when the lengths differ; nothing is taken in then.
+    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<()> {
+        for example in examples(predictions, labels, weights)? {
             let right = (example.prediction > f64::from(self.threshold)) == example.is_positive();
             self.right.add(f64::from(right) * example.validity(), example.weight);
         }
+        Ok(())
     }
 
     /// Takes in what another has counted.
@@ -54,7 +56,7 @@ mod tests {
     #[track_caller]
     fn check(threshold: f32, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>, expected: f64) {
         let mut accuracy = Accuracy::new(threshold);
-        accuracy.update(predictions, labels, weights);
+        accuracy.update(predictions, labels, weights).unwrap();
         assert_eq!(accuracy.value().to_bits(), expected.to_bits(), "{}", accuracy.value());
     }
 

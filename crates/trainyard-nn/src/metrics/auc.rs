@@ -1,6 +1,8 @@
 //! Areas under the ROC and the precision-recall curve.
 
+use super::examples::examples;
 use super::score_bins::{ScoreBins, Weights, pack, score_of};
+use crate::Result;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Examples that are kept one by one unless said otherwise: 80 MB of them.
@@ -43,20 +45,17 @@ impl Auc {
 
     /// Takes in a batch.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// When the lengths differ.
-    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) {
-        let n = predictions.len();
-        assert!(labels.len() == n && weights.is_none_or(|w| w.len() == n), "as many labels and weights as predictions");
-        for (i, (&score, &label)) in predictions.iter().zip(labels).enumerate() {
-            let weight = weights.map_or(1.0, |weights| weights[i]);
-            if weight != 0.0 {
-                self.broken |= score.is_nan() || label.is_nan() || !(weight > 0.0 && weight.is_finite());
-                self.examples.push(pack(score, weight.abs(), label > 0.5));
-            }
+    /// [`Error::Shape`](crate::Error::Shape) when the lengths differ; nothing is taken in then.
+    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<()> {
+        for example in examples(predictions, labels, weights)? {
+            let weight = example.weight;
+            self.broken |= example.validity().is_nan() || !(weight > 0.0 && weight.is_finite());
+            self.examples.push(pack(example.prediction as f32, weight.abs() as f32, example.is_positive()));
         }
         self.bound();
+        Ok(())
     }
 
     /// Takes in what another has seen.
@@ -198,7 +197,7 @@ mod tests {
     #[track_caller]
     fn check(scores: &[f32], labels: &[f32], weights: Option<&[f32]>, roc: f64, precision_recall: f64) {
         let mut auc = Auc::default();
-        auc.update(scores, labels, weights);
+        auc.update(scores, labels, weights).unwrap();
         assert!((auc.roc() - roc).abs() < 1e-15, "ROC {}", auc.roc());
         assert!((auc.precision_recall() - precision_recall).abs() < 1e-15, "PR {}", auc.precision_recall());
         assert_eq!(auc.value(), auc.roc());
@@ -246,9 +245,9 @@ mod tests {
     fn one_class_has_no_area() {
         let mut auc = Auc::default();
         assert!(auc.roc().is_nan() && auc.precision_recall().is_nan());
-        auc.update(&[0.5], &[1.0], None);
+        auc.update(&[0.5], &[1.0], None).unwrap();
         assert!(auc.roc().is_nan());
-        auc.update(&[0.5], &[0.0], Some(&[0.0]));
+        auc.update(&[0.5], &[0.0], Some(&[0.0])).unwrap();
         assert!(auc.roc().is_nan());
     }
 
@@ -256,7 +255,7 @@ mod tests {
     fn a_broken_score_or_weight_leaves_no_number() {
         for (score, weight) in [(f32::NAN, 1.0), (0.5, f32::NAN), (0.5, -1.0), (0.5, f32::INFINITY)] {
             let mut auc = Auc::default();
-            auc.update(&[0.2, 0.7, score], &[0.0, 1.0, 1.0], Some(&[1.0, 1.0, weight]));
+            auc.update(&[0.2, 0.7, score], &[0.0, 1.0, 1.0], Some(&[1.0, 1.0, weight])).unwrap();
             assert!(auc.roc().is_nan() && auc.precision_recall().is_nan());
         }
     }
@@ -278,10 +277,10 @@ mod tests {
     fn bins_are_within_the_error_that_they_state() {
         let [scores, labels, weights] = examples(2000);
         let mut exact = Auc::default();
-        exact.update(&scores, &labels, Some(&weights));
+        exact.update(&scores, &labels, Some(&weights)).unwrap();
         for (bins_max, largest) in [(2, 1.0), (16, 0.5), (128, 0.03), (1024, 0.002)] {
             let mut auc = binned(bins_max);
-            auc.update(&scores, &labels, Some(&weights));
+            auc.update(&scores, &labels, Some(&weights)).unwrap();
             for (value, error, expected) in [
                 (auc.roc(), auc.roc_error(), exact.roc()),
                 (auc.precision_recall(), auc.precision_recall_error(), exact.precision_recall()),
@@ -297,8 +296,8 @@ mod tests {
         let [scores, labels, _] = examples(2000);
         let scores: Vec<f32> = scores.iter().map(|score| (score * 50.0).round()).collect();
         let (mut exact, mut auc) = (Auc::default(), binned(64));
-        exact.update(&scores, &labels, None);
-        auc.update(&scores, &labels, None);
+        exact.update(&scores, &labels, None).unwrap();
+        auc.update(&scores, &labels, None).unwrap();
         assert!(!auc.bins.is_empty() && auc.examples.is_empty());
         assert_eq!((auc.roc(), auc.precision_recall()), (exact.roc(), exact.precision_recall()));
         assert_eq!((auc.roc_error(), auc.precision_recall_error()), (0.0, 0.0));
@@ -307,7 +306,7 @@ mod tests {
     #[test]
     fn one_bin_of_positives_is_known_to_be_perfect() {
         let mut auc = Auc { bins: ScoreBins::new(2), ..Auc::new(0) };
-        auc.update(&[1.0, 2.0, -1.0], &[1.0, 1.0, 0.0], None);
+        auc.update(&[1.0, 2.0, -1.0], &[1.0, 1.0, 0.0], None).unwrap();
         assert_eq!((auc.roc(), auc.precision_recall()), (1.0, 1.0));
         assert_eq!((auc.roc_error(), auc.precision_recall_error()), (0.0, 0.0));
     }
@@ -317,7 +316,7 @@ mod tests {
         let mut auc = binned(4);
         for _ in 0..10 {
             let [scores, labels, _] = examples(100);
-            auc.update(&scores, &labels, None);
+            auc.update(&scores, &labels, None).unwrap();
             assert!(auc.examples.len() <= 5 && auc.bins.weights().len() <= 4);
         }
     }
@@ -336,8 +335,8 @@ mod tests {
     fn it_survives_json() {
         let mut auc = binned(4);
         let [scores, labels, weights] = examples(103);
-        auc.update(&scores[..100], &labels[..100], Some(&weights[..100]));
-        auc.update(&scores[100..], &labels[100..], Some(&weights[100..]));
+        auc.update(&scores[..100], &labels[..100], Some(&weights[..100])).unwrap();
+        auc.update(&scores[100..], &labels[100..], Some(&weights[100..])).unwrap();
         assert_eq!(serde_json::from_str::<Auc>(&serde_json::to_string(&auc).unwrap()).unwrap(), auc.settled());
     }
 }

@@ -1,6 +1,7 @@
 //! Calibration: whether predictions are right on average.
 
 use super::{Mean, examples::examples};
+use crate::Result;
 use serde::{Deserialize, Serialize};
 
 /// Bins of equal width between 0 and 1.
@@ -12,9 +13,10 @@ const BINS: usize = 10;
 /// use trainyard_nn::metrics::Calibration;
 ///
 /// let mut calibration = Calibration::default();
-/// calibration.update(&[0.25, 0.75], &[0.0, 1.0], None);
+/// calibration.update(&[0.25, 0.75], &[0.0, 1.0], None)?;
 /// assert_eq!((calibration.prediction_mean(), calibration.label_mean(), calibration.value()), (0.5, 0.5, 1.0));
 /// assert_eq!(calibration.expected_error(), 0.25);
+/// # Ok::<(), trainyard_nn::Error>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
@@ -36,16 +38,17 @@ pub struct CalibrationBin {
 impl Calibration {
     /// Takes in a batch; predictions are probabilities, or for the means alone any numbers.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// When the lengths differ.
-    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) {
-        for example in examples(predictions, labels, weights) {
+    /// [`Error::Shape`](crate::Error::Shape) when the lengths differ; nothing is taken in then.
+    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<()> {
+        for example in examples(predictions, labels, weights)? {
             // Casting saturates, so what is not a probability falls into the outer bins.
             let bin = ((example.prediction * BINS as f64) as usize).min(BINS - 1);
             self.predictions[bin].add(example.prediction, example.weight);
             self.labels[bin].add(example.label, example.weight);
         }
+        Ok(())
     }
 
     /// Takes in what another has counted.
@@ -104,7 +107,7 @@ mod tests {
 
     fn of(predictions: &[f32], labels: &[f32]) -> Calibration {
         let mut calibration = Calibration::default();
-        calibration.update(predictions, labels, None);
+        calibration.update(predictions, labels, None).unwrap();
         calibration
     }
 

@@ -1,6 +1,10 @@
 //! Accuracy of a prediction among several classes.
 
-use super::{Mean, examples::weights_of};
+use super::{
+    Mean,
+    examples::{require, weights_of},
+};
+use crate::Result;
 use serde::{Deserialize, Serialize};
 
 /// Weighted share of examples whose label is among the `k` classes of highest score.
@@ -11,8 +15,9 @@ use serde::{Deserialize, Serialize};
 /// use trainyard_nn::metrics::ClassAccuracy;
 ///
 /// let mut accuracy = ClassAccuracy::default();
-/// accuracy.update(&[0.1, 0.7, 0.2, 0.5, 0.2, 0.3], &[1.0, 2.0], None);
+/// accuracy.update(&[0.1, 0.7, 0.2, 0.5, 0.2, 0.3], &[1.0, 2.0], None)?;
 /// assert_eq!(accuracy.value(), 0.5);
+/// # Ok::<(), trainyard_nn::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassAccuracy {
@@ -29,16 +34,19 @@ impl ClassAccuracy {
     /// Takes in a batch: `scores` is `[batch, classes]`, logits or probabilities; `labels` are class numbers,
     /// `[batch]`.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// When there are not as many scores for each label, or not as many weights as labels.
-    pub fn update(&mut self, scores: &[f32], labels: &[f32], weights: Option<&[f32]>) {
+    /// [`Error::Shape`](crate::Error::Shape) when there are not as many scores for each label, or not as many weights as labels;
+    /// nothing is taken in then.
+    pub fn update(&mut self, scores: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<()> {
         let classes = scores.len().checked_div(labels.len()).unwrap_or(0).max(1);
-        assert_eq!(scores.len(), classes * labels.len(), "as many scores for each label");
+        let shapes = || format!("{} scores and {} labels", scores.len(), labels.len());
+        require(scores.len() == classes * labels.len(), shapes, "as many scores for each label")?;
         let rows = scores.chunks_exact(classes).zip(labels);
-        for ((scores, &label), weight) in rows.zip(weights_of(labels.len(), weights)) {
+        for ((scores, &label), weight) in rows.zip(weights_of(labels.len(), weights)?) {
             self.right.add(self.is_right(scores, label), weight);
         }
+        Ok(())
     }
 
     /// Takes in what another has counted.
@@ -80,7 +88,7 @@ mod tests {
     #[track_caller]
     fn check(k: usize, scores: &[f32], labels: &[f32], expected: f64) {
         let mut accuracy = ClassAccuracy::new(k);
-        accuracy.update(scores, labels, None);
+        accuracy.update(scores, labels, None).unwrap();
         assert_eq!(accuracy.value().to_bits(), expected.to_bits(), "{}", accuracy.value());
     }
 
@@ -115,7 +123,7 @@ mod tests {
     fn it_does_not_depend_on_order_or_partition() {
         let update = |metric: &mut ClassAccuracy, p: &[f32], y: &[f32], w: Option<&[f32]>| {
             let scores: Vec<f32> = p.iter().flat_map(|&p| [1.0 - p, p]).collect();
-            metric.update(&scores, y, w);
+            metric.update(&scores, y, w)
         };
         contract::metric(ClassAccuracy::default, update, ClassAccuracy::merge, |m| vec![m.value()]);
     }

@@ -1,5 +1,7 @@
 //! The examples of a batch, one by one.
 
+use crate::{Error, Result};
+
 /// One example, in the precision of the sums.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Example {
@@ -20,26 +22,35 @@ impl Example {
     }
 }
 
-/// The examples of a batch that have a weight. The slices must be of one length.
+/// The examples of a batch that have a weight; an error when the slices are not of one length.
 pub(super) fn examples<'a>(
     predictions: &'a [f32],
     labels: &'a [f32],
     weights: Option<&'a [f32]>,
-) -> impl Iterator<Item = Example> + 'a {
-    assert_eq!(predictions.len(), labels.len(), "as many labels as predictions");
-    let pairs = predictions.iter().zip(labels).zip(weights_of(predictions.len(), weights));
+) -> Result<impl Iterator<Item = Example> + 'a> {
+    let n = predictions.len();
+    require(
+        labels.len() == n,
+        || format!("{n} predictions and {} labels", labels.len()),
+        "a label for each prediction",
+    )?;
+    let pairs = predictions.iter().zip(labels).zip(weights_of(n, weights)?);
     let example = |((&prediction, &label), weight): ((&f32, &f32), f64)| Example {
         prediction: f64::from(prediction),
         label: f64::from(label),
         weight,
     };
-    pairs.map(example).filter(|example| example.weight != 0.0)
+    Ok(pairs.map(example).filter(|example| example.weight != 0.0))
 }
 
-/// `n` weights: those given, or ones.
-pub(super) fn weights_of(n: usize, weights: Option<&[f32]>) -> impl Iterator<Item = f64> + '_ {
-    if let Some(weights) = weights {
-        assert_eq!(weights.len(), n, "as many weights as predictions");
-    }
-    (0..n).map(move |i| weights.map_or(1.0, |weights| f64::from(weights[i])))
+/// `n` weights: those given, or ones; an error when another number is given.
+pub(super) fn weights_of(n: usize, weights: Option<&[f32]>) -> Result<impl Iterator<Item = f64> + '_> {
+    let given = weights.map_or(n, <[f32]>::len);
+    require(given == n, || format!("{given} weights for {n} values"), "a weight for each value, or no weights")?;
+    Ok((0..n).map(move |i| weights.map_or(1.0, |weights| f64::from(weights[i]))))
+}
+
+/// Refuses slices whose lengths do not fit each other.
+pub(super) fn require(holds: bool, shapes: impl FnOnce() -> String, expected: &'static str) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::Shape { part: "a metric".to_owned(), shapes: shapes(), expected }) }
 }

@@ -4,6 +4,7 @@ use super::{
     Mean,
     examples::{Example, examples},
 };
+use crate::Result;
 use serde::{Deserialize, Serialize};
 
 /// Weighted mean of `-y·ln(p) - (1 - y)·ln(1 - p)`, in nats. Labels may lie between 0 and 1.
@@ -16,20 +17,22 @@ pub struct LogLoss(Mean);
 impl LogLoss {
     /// Takes in a batch; predictions are probabilities.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// When the lengths differ.
-    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) {
-        examples(predictions, labels, weights).for_each(|example| self.0.add(of_probability(example), example.weight));
+    /// [`Error::Shape`](crate::Error::Shape) when the lengths differ; nothing is taken in then.
+    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<()> {
+        examples(predictions, labels, weights)?.for_each(|example| self.0.add(of_probability(example), example.weight));
+        Ok(())
     }
 
     /// Takes in a batch; predictions are logits.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// When the lengths differ.
-    pub fn update_logits(&mut self, logits: &[f32], labels: &[f32], weights: Option<&[f32]>) {
-        examples(logits, labels, weights).for_each(|example| self.0.add(of_logit(example), example.weight));
+    /// [`Error::Shape`](crate::Error::Shape) when the lengths differ; nothing is taken in then.
+    pub fn update_logits(&mut self, logits: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<()> {
+        examples(logits, labels, weights)?.for_each(|example| self.0.add(of_logit(example), example.weight));
+        Ok(())
     }
 
     /// Takes in what another has counted.
@@ -64,7 +67,7 @@ mod tests {
     #[track_caller]
     fn check(probabilities: &[f32], labels: &[f32], expected: f64) {
         let mut metric = LogLoss::default();
-        metric.update(probabilities, labels, None);
+        metric.update(probabilities, labels, None).unwrap();
         assert!((metric.value() - expected).abs() < 1e-12, "{}", metric.value());
     }
 
@@ -94,24 +97,24 @@ mod tests {
         let logits: [f32; 5] = [-3.0, -0.5, 0.0, 1.0, 4.0];
         let labels = [1.0, 0.0, 1.0, 0.0, 1.0];
         let mut metric = LogLoss::default();
-        metric.update_logits(&logits, &labels, None);
+        metric.update_logits(&logits, &labels, None).unwrap();
         let mut other = LogLoss::default();
-        other.update(&logits.map(|z| 1.0 / (1.0 + (-z).exp())), &labels, None);
+        other.update(&logits.map(|z| 1.0 / (1.0 + (-z).exp())), &labels, None).unwrap();
         assert!((metric.value() - other.value()).abs() < 1e-6);
     }
 
     #[test]
     fn huge_logits_cost_themselves() {
         let mut metric = LogLoss::default();
-        metric.update_logits(&[1000.0, -1000.0, 1000.0], &[0.0, 1.0, 1.0], None);
+        metric.update_logits(&[1000.0, -1000.0, 1000.0], &[0.0, 1.0, 1.0], None).unwrap();
         assert_eq!(metric.value(), 2000.0 / 3.0);
     }
 
     #[test]
     fn a_broken_prediction_leaves_no_number() {
         let (mut metric, mut other) = (LogLoss::default(), LogLoss::default());
-        metric.update(&[f32::NAN], &[0.0], None);
-        other.update_logits(&[f32::NAN], &[0.0], None);
+        metric.update(&[f32::NAN], &[0.0], None).unwrap();
+        other.update_logits(&[f32::NAN], &[0.0], None).unwrap();
         assert!(metric.value().is_nan() && other.value().is_nan());
     }
 

@@ -1,6 +1,7 @@
 //! Weighted mean.
 
 use super::{examples::weights_of, total::Total};
+use crate::Result;
 use serde::{Deserialize, Serialize};
 
 /// Values that are added up together.
@@ -12,8 +13,9 @@ const CHUNK: usize = 512;
 /// use trainyard_nn::metrics::Mean;
 ///
 /// let mut mean = Mean::default();
-/// mean.update(&[1.0, 4.0], Some(&[2.0, 1.0]));
+/// mean.update(&[1.0, 4.0], Some(&[2.0, 1.0]))?;
 /// assert_eq!((mean.value(), mean.weight()), (2.0, 3.0));
+/// # Ok::<(), trainyard_nn::Error>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Mean {
@@ -24,11 +26,11 @@ pub struct Mean {
 impl Mean {
     /// Takes in values.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// When there are not as many weights as values.
-    pub fn update(&mut self, values: &[f32], weights: Option<&[f32]>) {
-        let mut weights = weights_of(values.len(), weights);
+    /// [`Error::Shape`](crate::Error::Shape) when there are not as many weights as values; nothing is taken in then.
+    pub fn update(&mut self, values: &[f32], weights: Option<&[f32]>) -> Result<()> {
+        let mut weights = weights_of(values.len(), weights)?;
         for values in values.chunks(CHUNK) {
             let (mut terms, mut counted, mut n) = ([0.0; CHUNK], [0.0; CHUNK], 0);
             for (&value, weight) in values.iter().zip(weights.by_ref()) {
@@ -39,6 +41,7 @@ impl Mean {
             self.sum.add_all(&terms[..n]);
             self.weight.add_all(&counted[..n]);
         }
+        Ok(())
     }
 
     /// Takes in one value.
@@ -80,7 +83,7 @@ mod tests {
     #[track_caller]
     fn check(values: &[f32], weights: Option<&[f32]>, expected: f64) {
         let mut mean = Mean::default();
-        mean.update(values, weights);
+        mean.update(values, weights).unwrap();
         assert_eq!(mean.value().to_bits(), expected.to_bits());
     }
 
@@ -110,7 +113,7 @@ mod tests {
         let values: Vec<f32> = (0..1500_u16).map(|i| if i == 511 { f32::INFINITY } else { f32::from(i) }).collect();
         let weights: Vec<f32> = (0..1500).map(|i| [0.0, 0.5, 3.0][(i + 2) % 3]).collect();
         let (mut together, mut alone) = (Mean::default(), Mean::default());
-        together.update(&values, Some(&weights));
+        together.update(&values, Some(&weights)).unwrap();
         values.iter().zip(&weights).for_each(|(&x, &weight)| alone.add(f64::from(x), f64::from(weight)));
         assert_eq!(together, alone);
         assert!(together.value().is_finite(), "the weight of what is infinite is {}", weights[511]);

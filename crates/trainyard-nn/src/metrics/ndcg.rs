@@ -4,6 +4,7 @@ use super::{
     Mean,
     lists::{Item, lists},
 };
+use crate::Result;
 use serde::{Deserialize, Serialize};
 
 /// Weighted mean of the NDCG of lists: the gain of the items in the order of their scores, each divided by the logarithm
@@ -17,8 +18,9 @@ use serde::{Deserialize, Serialize};
 /// use trainyard_nn::metrics::Ndcg;
 ///
 /// let mut ndcg = Ndcg::new(1);
-/// ndcg.update(&[0.9, 0.8, 0.1, 0.2, 0.3, 0.4], &[2.0, 0.0, 4.0, 0.0, 0.0, 1.0], 3, None);
+/// ndcg.update(&[0.9, 0.8, 0.1, 0.2, 0.3, 0.4], &[2.0, 0.0, 4.0, 0.0, 0.0, 1.0], 3, None)?;
 /// assert_eq!(ndcg.value(), 0.75); // 2 of the 4 that the best order has first, and 1 of 1
+/// # Ok::<(), trainyard_nn::Error>(())
 /// ```
 ///
 /// Source: Järvelin and Kekäläinen, *Cumulated Gain-Based Evaluation of IR Techniques* (2002), with the logarithm's base
@@ -65,11 +67,12 @@ impl Ndcg {
     /// Takes in a batch of lists: `scores` and `relevances` are `[batch, items]`, `weights` is `[batch]`. A relevance is
     /// at least 0; one below says that there is no item, which fills short lists up.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// When there are not as many relevances as scores, no whole lists, or not as many weights as lists.
-    pub fn update(&mut self, scores: &[f32], relevances: &[f32], items: usize, weights: Option<&[f32]>) {
-        for mut list in lists(scores, relevances, items, weights) {
+    /// [`Error::Shape`](crate::Error::Shape) when there are not as many relevances as scores, no whole lists, or
+    /// not as many weights as lists; nothing is taken in then.
+    pub fn update(&mut self, scores: &[f32], relevances: &[f32], items: usize, weights: Option<&[f32]>) -> Result<()> {
+        for mut list in lists(scores, relevances, items, weights)? {
             if !list.is_known() {
                 self.mean.add(f64::NAN, list.weight);
             } else if list.has_relevant() {
@@ -78,6 +81,7 @@ impl Ndcg {
                 self.mean.add(gained / best, list.weight);
             }
         }
+        Ok(())
     }
 
     /// Takes in what another has counted.
@@ -120,7 +124,7 @@ mod tests {
     #[track_caller]
     fn check(ndcg: Ndcg, scores: &[f32], relevances: &[f32], items: usize, expected: f64) {
         let mut ndcg = ndcg;
-        ndcg.update(scores, relevances, items, None);
+        ndcg.update(scores, relevances, items, None).unwrap();
         assert!((ndcg.value() - expected).abs() < 1e-12, "{}", ndcg.value());
     }
 
@@ -154,7 +158,7 @@ mod tests {
     fn lists_are_averaged_and_those_without_relevant_items_left_out() {
         check(Ndcg::new(1), &[1.0, 2.0, 2.0, 1.0, 2.0, 1.0], &[1.0, 0.0, 1.0, 0.0, 0.0, 0.0], 2, 0.5);
         let mut ndcg = Ndcg::default();
-        ndcg.update(&[1.0, 2.0], &[0.0, 0.0], 2, None);
+        ndcg.update(&[1.0, 2.0], &[0.0, 0.0], 2, None).unwrap();
         assert!(ndcg.value().is_nan());
     }
 
@@ -166,7 +170,7 @@ mod tests {
     #[test]
     fn a_broken_score_leaves_no_number() {
         let mut ndcg = Ndcg::default();
-        ndcg.update(&[f32::NAN, 1.0], &[1.0, 0.0], 2, None);
+        ndcg.update(&[f32::NAN, 1.0], &[1.0, 0.0], 2, None).unwrap();
         assert!(ndcg.value().is_nan());
     }
 
@@ -175,7 +179,7 @@ mod tests {
         let update = |metric: &mut Ndcg, p: &[f32], y: &[f32], w: Option<&[f32]>| {
             let scores: Vec<f32> = p.iter().flat_map(|&p| [p, 0.25, 1.0 - p]).collect();
             let relevances: Vec<f32> = y.iter().zip(p).flat_map(|(&y, &p)| [3.0 * y, p, 1.0]).collect();
-            metric.update(&scores, &relevances, 3, w);
+            metric.update(&scores, &relevances, 3, w)
         };
         contract::metric(|| Ndcg::new(2), update, Ndcg::merge, |m| vec![m.value()]);
     }

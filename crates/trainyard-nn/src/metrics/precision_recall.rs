@@ -1,6 +1,7 @@
 //! Precision and recall.
 
 use super::{examples::examples, total::Total};
+use crate::Result;
 use serde::{Deserialize, Serialize};
 
 /// Precision, recall and the counts behind them, of predictions above a threshold.
@@ -9,8 +10,9 @@ use serde::{Deserialize, Serialize};
 /// use trainyard_nn::metrics::PrecisionRecall;
 ///
 /// let mut metric = PrecisionRecall::default();
-/// metric.update(&[0.9, 0.8, 0.7, 0.1], &[1.0, 0.0, 1.0, 1.0], None);
+/// metric.update(&[0.9, 0.8, 0.7, 0.1], &[1.0, 0.0, 1.0, 1.0], None)?;
 /// assert_eq!((metric.precision(), metric.recall()), (2.0 / 3.0, 2.0 / 3.0));
+/// # Ok::<(), trainyard_nn::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PrecisionRecall {
@@ -35,11 +37,11 @@ impl PrecisionRecall {
 
     /// Takes in a batch; predictions are probabilities.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// When the lengths differ.
-    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) {
-        for example in examples(predictions, labels, weights) {
+    /// [`Error::Shape`](crate::Error::Shape) when the lengths differ; nothing is taken in then.
+    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<()> {
+        for example in examples(predictions, labels, weights)? {
             let predicted = example.prediction > f64::from(self.threshold);
             let count = match (predicted, example.is_positive()) {
                 (true, true) => &mut self.true_positives,
@@ -54,6 +56,7 @@ impl PrecisionRecall {
                 self.true_positives.add(counted);
             }
         }
+        Ok(())
     }
 
     /// Takes in what another has counted.
@@ -109,7 +112,7 @@ mod tests {
     #[track_caller]
     fn check(predictions: &[f32], labels: &[f32], weights: Option<&[f32]>, expected: [f64; 3]) {
         let mut metric = PrecisionRecall::default();
-        metric.update(predictions, labels, weights);
+        metric.update(predictions, labels, weights).unwrap();
         let values = [metric.precision(), metric.recall(), metric.f1()];
         assert_eq!(values.map(f64::to_bits), expected.map(f64::to_bits), "{values:?}");
     }
@@ -127,7 +130,7 @@ mod tests {
     #[test]
     fn nothing_predicted_has_no_precision() {
         let mut metric = PrecisionRecall::default();
-        metric.update(&[0.1], &[1.0], None);
+        metric.update(&[0.1], &[1.0], None).unwrap();
         assert!(metric.precision().is_nan());
         assert_eq!((metric.recall(), metric.counts()), (0.0, [0.0, 0.0, 1.0, 0.0]));
     }
@@ -135,7 +138,7 @@ mod tests {
     #[test]
     fn a_broken_prediction_leaves_no_number() {
         let mut metric = PrecisionRecall::default();
-        metric.update(&[f32::NAN, 0.9], &[0.0, 1.0], None);
+        metric.update(&[f32::NAN, 0.9], &[0.0, 1.0], None).unwrap();
         assert!(metric.precision().is_nan() && metric.recall().is_nan() && metric.f1().is_nan());
     }
 

@@ -1,6 +1,7 @@
 //! Precision and recall at several thresholds.
 
 use super::{PrecisionRecall, checked::checked, examples::examples, total::Total};
+use crate::Result;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
@@ -13,10 +14,11 @@ use std::cmp::Ordering;
 /// use trainyard_nn::metrics::PrecisionRecallCurve;
 ///
 /// let mut curve = PrecisionRecallCurve::new(&[0.25, 0.75]);
-/// curve.update(&[0.9, 0.8, 0.5, 0.1], &[1.0, 0.0, 1.0, 0.0], None);
+/// curve.update(&[0.9, 0.8, 0.5, 0.1], &[1.0, 0.0, 1.0, 0.0], None)?;
 /// let points = curve.points();
 /// assert_eq!((points[0].precision(), points[0].recall()), (2.0 / 3.0, 1.0));
 /// assert_eq!((points[1].precision(), points[1].recall()), (0.5, 0.5));
+/// # Ok::<(), trainyard_nn::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
@@ -53,11 +55,11 @@ impl PrecisionRecallCurve {
 
     /// Takes in a batch; predictions are probabilities.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// When the lengths differ.
-    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) {
-        for example in examples(predictions, labels, weights) {
+    /// [`Error::Shape`](crate::Error::Shape) when the lengths differ; nothing is taken in then.
+    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<()> {
+        for example in examples(predictions, labels, weights)? {
             let above = self.thresholds.partition_point(|&threshold| example.prediction > f64::from(threshold));
             let counted = example.weight * example.validity();
             let is_known = !counted.is_nan();
@@ -67,6 +69,7 @@ impl PrecisionRecallCurve {
                 if example.is_positive() || !is_known { &mut interval.positive } else { &mut interval.negative };
             count.add(counted);
         }
+        Ok(())
     }
 
     /// Takes in what another has counted.
@@ -116,7 +119,7 @@ mod tests {
 
     fn curve(thresholds: &[f32]) -> PrecisionRecallCurve {
         let mut curve = PrecisionRecallCurve::new(thresholds);
-        curve.update(&PREDICTIONS, &LABELS, Some(&WEIGHTS));
+        curve.update(&PREDICTIONS, &LABELS, Some(&WEIGHTS)).unwrap();
         curve
     }
 
@@ -126,7 +129,7 @@ mod tests {
         assert_eq!(points.len(), 4);
         for (point, threshold) in points.iter().zip([0.0, 0.5, 0.75, 1.0]) {
             let mut alone = PrecisionRecall::new(threshold);
-            alone.update(&PREDICTIONS, &LABELS, Some(&WEIGHTS));
+            alone.update(&PREDICTIONS, &LABELS, Some(&WEIGHTS)).unwrap();
             assert_eq!(*point, alone);
         }
     }
@@ -139,7 +142,7 @@ mod tests {
     #[test]
     fn a_broken_prediction_leaves_no_number_at_any_threshold() {
         let mut curve = curve(&[0.25, 0.75]);
-        curve.update(&[f32::NAN], &[0.0], None);
+        curve.update(&[f32::NAN], &[0.0], None).unwrap();
         for point in curve.points() {
             assert!(point.precision().is_nan() && point.recall().is_nan() && point.f1().is_nan());
         }

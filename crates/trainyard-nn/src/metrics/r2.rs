@@ -1,6 +1,7 @@
 //! Coefficient of determination.
 
 use super::{Mean, examples::examples};
+use crate::Result;
 use serde::{Deserialize, Serialize};
 
 /// Coefficient of determination: `1 - Σ w·(y - p)² / Σ w·(y - ȳ)²`, where `ȳ` is the mean label.
@@ -16,15 +17,16 @@ pub struct R2 {
 impl R2 {
     /// Takes in a batch.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// When the lengths differ.
-    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) {
-        for example in examples(predictions, labels, weights) {
+    /// [`Error::Shape`](crate::Error::Shape) when the lengths differ; nothing is taken in then.
+    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<()> {
+        for example in examples(predictions, labels, weights)? {
             self.residual.add((example.prediction - example.label).powi(2), example.weight);
             self.label.add(example.label, example.weight);
             self.square.add(example.label * example.label, example.weight);
         }
+        Ok(())
     }
 
     /// Takes in what another has counted.
@@ -51,7 +53,7 @@ mod tests {
     #[track_caller]
     fn check(predictions: &[f32], labels: &[f32], expected: f64) {
         let mut metric = R2::default();
-        metric.update(predictions, labels, None);
+        metric.update(predictions, labels, None).unwrap();
         assert!((metric.value() - expected).abs() < 1e-9, "{}", metric.value());
     }
 
@@ -70,7 +72,7 @@ mod tests {
     #[test]
     fn equal_labels_have_nothing_to_explain() {
         let mut metric = R2::default();
-        metric.update(&[1.0, 2.0], &[5.0, 5.0], None);
+        metric.update(&[1.0, 2.0], &[5.0, 5.0], None).unwrap();
         assert!(metric.value().is_nan());
     }
 

@@ -4,6 +4,7 @@ use super::{
     Mean,
     lists::{List, lists},
 };
+use crate::Result;
 use serde::{Deserialize, Serialize};
 
 /// Weighted mean of `1 / rank` of the first relevant item of a list (MRR), or 0 when it is not among the first `k`. 1
@@ -17,8 +18,9 @@ use serde::{Deserialize, Serialize};
 /// use trainyard_nn::metrics::ReciprocalRank;
 ///
 /// let mut metric = ReciprocalRank::default();
-/// metric.update(&[0.9, 0.8, 0.1, 0.2, 0.3, 0.4], &[0.0, 1.0, 1.0, 0.0, 0.0, 1.0], 3, None);
+/// metric.update(&[0.9, 0.8, 0.1, 0.2, 0.3, 0.4], &[0.0, 1.0, 1.0, 0.0, 0.0, 1.0], 3, None)?;
 /// assert_eq!(metric.value(), 0.75); // rank 2, and rank 1
+/// # Ok::<(), trainyard_nn::Error>(())
 /// ```
 ///
 /// Source: Voorhees, *The TREC-8 Question Answering Track Report* (1999).
@@ -37,11 +39,12 @@ impl ReciprocalRank {
     /// Takes in a batch of lists: `scores` and `relevances` are `[batch, items]`, `weights` is `[batch]`. A relevance
     /// below 0 says that there is no item, which fills short lists up.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// When there are not as many relevances as scores, no whole lists, or not as many weights as lists.
-    pub fn update(&mut self, scores: &[f32], relevances: &[f32], items: usize, weights: Option<&[f32]>) {
-        for list in lists(scores, relevances, items, weights) {
+    /// [`Error::Shape`](crate::Error::Shape) when there are not as many relevances as scores, no whole lists, or
+    /// not as many weights as lists; nothing is taken in then.
+    pub fn update(&mut self, scores: &[f32], relevances: &[f32], items: usize, weights: Option<&[f32]>) -> Result<()> {
+        for list in lists(scores, relevances, items, weights)? {
             if !list.is_known() {
                 self.mean.add(f64::NAN, list.weight);
             } else if list.has_relevant() {
@@ -49,6 +52,7 @@ impl ReciprocalRank {
                 self.mean.add(if rank <= self.k { 1.0 / rank as f64 } else { 0.0 }, list.weight);
             }
         }
+        Ok(())
     }
 
     /// Takes in what another has counted.
@@ -84,7 +88,7 @@ mod tests {
     #[track_caller]
     fn check(k: usize, scores: &[f32], relevances: &[f32], items: usize, expected: f64) {
         let mut metric = ReciprocalRank::new(k);
-        metric.update(scores, relevances, items, None);
+        metric.update(scores, relevances, items, None).unwrap();
         assert_eq!(metric.value().to_bits(), expected.to_bits(), "{}", metric.value());
     }
 
@@ -125,7 +129,7 @@ mod tests {
         let update = |metric: &mut ReciprocalRank, p: &[f32], y: &[f32], w: Option<&[f32]>| {
             let scores: Vec<f32> = p.iter().flat_map(|&p| [p, 0.25, 1.0 - p]).collect();
             let relevances: Vec<f32> = y.iter().flat_map(|&y| [y, 0.0, 1.0 - y]).collect();
-            metric.update(&scores, &relevances, 3, w);
+            metric.update(&scores, &relevances, 3, w)
         };
         contract::metric(ReciprocalRank::default, update, ReciprocalRank::merge, |m| vec![m.value()]);
     }

@@ -1,6 +1,7 @@
 //! Squared error.
 
 use super::{Mean, examples::examples};
+use crate::Result;
 use serde::{Deserialize, Serialize};
 
 /// Weighted mean squared error, and its root.
@@ -10,13 +11,14 @@ pub struct SquaredError(Mean);
 impl SquaredError {
     /// Takes in a batch.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// When the lengths differ.
-    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) {
-        for example in examples(predictions, labels, weights) {
+    /// [`Error::Shape`](crate::Error::Shape) when the lengths differ; nothing is taken in then.
+    pub fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<()> {
+        for example in examples(predictions, labels, weights)? {
             self.0.add((example.prediction - example.label).powi(2), example.weight);
         }
+        Ok(())
     }
 
     /// Takes in what another has counted.
@@ -43,7 +45,7 @@ mod tests {
     #[track_caller]
     fn check(predictions: &[f32], labels: &[f32], weights: Option<&[f32]>, expected: f64) {
         let mut metric = SquaredError::default();
-        metric.update(predictions, labels, weights);
+        metric.update(predictions, labels, weights).unwrap();
         assert_eq!((metric.value(), metric.root()), (expected, expected.sqrt()));
     }
 

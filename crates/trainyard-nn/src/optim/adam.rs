@@ -70,7 +70,9 @@ impl Optimizer for Adam {
     }
 
     fn apply(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
-        self.moments.apply(rates, 0.0, weights, grads, slots);
+        if self.fit(weights, grads, slots) {
+            self.moments.apply(rates, 0.0, weights, grads, slots);
+        }
     }
 }
 
@@ -94,9 +96,8 @@ impl Moments {
         Rates { learning_rate, first: correction(self.beta_1, step), second: correction(self.beta_2, step) }
     }
 
-    /// One step, in which a weight first loses `decay` times itself.
+    /// One step of slices that fit, in which a weight first loses `decay` times itself.
     pub(super) fn apply(&self, rates: &Rates, decay: f32, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
-        assert!(grads.len() == weights.len() && slots.len() == 2 * weights.len());
         let Self { beta_1, beta_2, epsilon } = *self;
         let (rate, second, kept) = (rates.learning_rate * rates.first, rates.second, 1.0 - decay);
         let (new_1, new_2) = (1.0 - beta_1, 1.0 - beta_2);

@@ -71,7 +71,9 @@ impl Optimizer for AdamW {
     }
 
     fn apply(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
-        self.moments.apply(rates, rates.learning_rate * self.config.weight_decay, weights, grads, slots);
+        if self.fit(weights, grads, slots) {
+            self.moments.apply(rates, rates.learning_rate * self.config.weight_decay, weights, grads, slots);
+        }
     }
 }
 

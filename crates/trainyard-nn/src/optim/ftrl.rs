@@ -85,6 +85,9 @@ impl Optimizer for Ftrl {
     }
 
     fn apply(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
+        if !self.fit(weights, grads, slots) {
+            return;
+        }
         let power = -self.0.learning_rate_power;
         // The root has an instruction; a general power is a call, and several times as slow.
         if power == 0.5 {
@@ -101,7 +104,6 @@ impl Optimizer for Ftrl {
 impl Ftrl {
     #[inline(always)]
     fn pass(&self, rates: &Rates, power: impl Fn(f32) -> f32, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
-        assert!(grads.len() == weights.len() && slots.len() == 2 * weights.len());
         let (l1, l2, per_rate) = (self.0.l1, 2.0 * self.0.l2, 1.0 / rates.learning_rate);
         let shrinkage = 2.0 * self.0.l2_shrinkage;
         let (squares, sums) = slots.split_at_mut(weights.len());

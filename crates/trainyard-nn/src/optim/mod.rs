@@ -9,7 +9,7 @@
 //!
 //! let adagrad = AdagradConfig { learning_rate: 0.5, initial_accumulator: 0.0, ..Default::default() }.build()?;
 //! let (mut weights, mut slots) = ([1.0, 1.0], [0.0, 0.0]);
-//! adagrad.update(1, &mut weights, &[3.0, 0.0], &mut slots);
+//! adagrad.update(1, &mut weights, &[3.0, 0.0], &mut slots)?;
 //! assert_eq!((weights, slots), ([0.5, 1.0], [9.0, 0.0]));
 //! # Ok::<(), trainyard_nn::Error>(())
 //! ```
@@ -23,6 +23,8 @@ mod ftrl;
 mod lion;
 mod rms_prop;
 mod sgd;
+
+use crate::{Error, Result};
 
 pub use adagrad::{Adagrad, AdagradConfig};
 pub use adam::{Adam, AdamConfig};
@@ -66,20 +68,28 @@ pub trait Optimizer: Send + Sync {
 
     /// Updates `weights` in place, at `rates` of the step.
     ///
-    /// `slots` is slot 0 of all weights, then slot 1 of all weights, and so on.
-    ///
-    /// # Panics
-    ///
-    /// When there are not as many gradients as weights, or not [`slots`](Self::slots) floats for each.
+    /// `slots` is slot 0 of all weights, then slot 1 of all weights, and so on. Slices that do not [`fit`](Self::fit) stay as they
+    /// are; [`update`](Self::update) refuses them.
     fn apply(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]);
 
     /// Updates `weights` in place in step `step`, which counts from 1. The same as [`apply`](Self::apply) at the step's
     /// rates.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// As [`apply`](Self::apply).
-    fn update(&self, step: u64, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
+    /// [`Error::Shape`] when the slices do not [`fit`](Self::fit); they stay as they are then.
+    fn update(&self, step: u64, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) -> Result<()> {
+        if !self.fit(weights, grads, slots) {
+            let shapes = format!("{} weights, {} gradients and {} slots", weights.len(), grads.len(), slots.len());
+            let expected = "a gradient and as many slots as it keeps for each weight";
+            return Err(Error::Shape { part: "an optimizer".to_owned(), shapes, expected });
+        }
         self.apply(&self.rates(step), weights, grads, slots);
+        Ok(())
+    }
+
+    /// Whether there are as many gradients as weights, and [`slots`](Self::slots) floats for each.
+    fn fit(&self, weights: &[f32], grads: &[f32], slots: &[f32]) -> bool {
+        grads.len() == weights.len() && slots.len() == self.slots() * weights.len()
     }
 }

@@ -95,11 +95,12 @@ impl Optimizer for RmsProp {
     }
 
     fn apply(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]) {
-        assert!(grads.len() == weights.len() && slots.len() == self.slots() * weights.len());
-        simd::vectorize(
-            #[inline(always)]
-            || self.pass(rates, weights, grads, slots),
-        );
+        if self.fit(weights, grads, slots) {
+            simd::vectorize(
+                #[inline(always)]
+                || self.pass(rates, weights, grads, slots),
+            );
+        }
     }
 }
 

@@ -284,15 +284,17 @@ impl Program for CpuProgram {
     }
 
     fn output(&self, i: usize) -> &[f32] {
-        let buffer = match self.plan.outputs[i] {
-            Output::Batch(buffer) => &self.batch[buffer],
-            Output::Part { .. } | Output::Rows { .. } => &self.results[i],
+        let buffer = match self.plan.outputs.get(i) {
+            Some(Output::Batch(buffer)) => &self.batch[*buffer],
+            Some(Output::Part { .. } | Output::Rows { .. }) => &self.results[i],
+            None => return &[],
         };
-        &buffer.as_slice()[..self.lens[i]]
+        // It is shorter after a run that got no memory, and after a swap.
+        buffer.as_slice().get(..self.lens[i]).unwrap_or_default()
     }
 
     fn swap_output(&mut self, i: usize, values: &mut Vec<f32>) {
-        if self.is_reduced(i) {
+        if i < self.results.len() && self.is_reduced(i) {
             self.results[i].swap(values, self.lens[i]);
         } else {
             values.clear();
@@ -385,6 +387,22 @@ mod tests {
         let feeds = FeedMap::new(&graph, 40).floats(x, &[1.0; 40]).floats(w, &[1.0, 2.0]);
         program.run(&feeds, Mode::Inference).unwrap();
         assert_eq!((program.output(0), program.output(1)), (&[2.0, 4.0][..], &[40.0][..]));
+    }
+
+    #[test]
+    fn an_output_that_is_not_there_has_no_numbers() {
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[Dim::Batch]).unwrap();
+        let outputs = [graph.sum_all(x).unwrap(), graph.affine(x, 2.0, 0.0).unwrap()];
+        let mut program = Cpu::new(1).compile(&graph, &outputs).unwrap();
+        assert!((0..3).all(|i| program.output(i).is_empty()), "before the first run");
+        program.run(&FeedMap::new(&graph, 2).floats(x, &[1.0, 2.0]), Mode::Inference).unwrap();
+        let (mut sum, mut doubles, mut none) = (vec![], vec![0.0; 9], vec![7.0; 3]);
+        for (i, values) in [&mut sum, &mut doubles, &mut none].into_iter().enumerate() {
+            program.swap_output(i, values);
+        }
+        assert_eq!((&sum[..], &doubles[..], &none[..]), (&[3.0][..], &[2.0, 4.0][..], &[][..]));
+        assert!(program.output(0).is_empty(), "what was taken");
     }
 
     #[test]
