@@ -3,6 +3,7 @@
 use super::cpu::{Frame, Step};
 use super::gemm::Matrix;
 use super::{Bag, Mode};
+use crate::op::Weights;
 
 /// One operation on the rows of one micro-batch.
 pub(crate) struct Call<'a> {
@@ -41,9 +42,9 @@ impl<'a> Call<'a> {
         self.frame.read(self.step.inputs[i])
     }
 
-    /// Input `i`, of `columns` columns, which the operation has named as its [`weights`](crate::op::Operation::weights).
-    pub(crate) fn weights(&self, i: usize, columns: usize) -> Matrix<'a> {
-        Matrix::new(self.input(i), columns).with_panels(self.frame.panels(self.step))
+    /// The matrix that the operation has named as its [`weights`](crate::op::Operation::weights).
+    pub(crate) fn weights(&self, weights: Weights) -> Matrix<'a> {
+        weights.matrix(self.input(weights.input)).with_panels(self.frame.panels(self.step))
     }
 
     /// Whether there is an input `i`: some are optional.

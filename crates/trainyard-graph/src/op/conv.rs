@@ -6,7 +6,7 @@
 use super::activate::activation_gradient;
 use super::depthwise;
 use super::windows::{ConvWindows, Windows};
-use super::{Activation, Op, Operation, no_gradient};
+use super::{Activation, Op, Operation, Weights, no_gradient};
 use crate::device::Call;
 use crate::device::gemm::{self, Axis, Matrix, Target};
 use crate::{Dim, Graph, NodeId, Result, Shape};
@@ -160,13 +160,13 @@ impl Operation for Conv {
         false
     }
 
-    fn weights(&self) -> Option<(usize, usize)> {
-        (self.windows.groups == 1).then_some((1, self.windows.filters))
+    fn weights(&self) -> Option<Weights> {
+        (self.windows.groups == 1).then_some(Weights::new(1, self.windows.filters))
     }
 
     fn run(&self, call: &mut Call<'_>) {
         let windows = &self.windows;
-        let (x, w, filters) = (call.input(0), call.weights(1, windows.filters), call.input(1));
+        let (x, w, filters) = (call.input(0), call.weights(Weights::new(1, windows.filters)), call.input(1));
         let bias = if self.bias { call.input(2) } else { &[] };
         call.scratch.fill(0.0);
         let examples = x.chunks_exact(windows.input_len());

@@ -1,7 +1,7 @@
 //! A dense layer: product, bias and activation in one.
 
 use super::activate::activation_gradient;
-use super::{Activation, Op, Operation};
+use super::{Activation, Op, Operation, Weights};
 use crate::device::Call;
 use crate::device::gemm::{self, Matrix};
 use crate::{Graph, NodeId, Result, Shape, simd};
@@ -68,8 +68,7 @@ impl Operation for Dense {
     fn gradient(&self, graph: &mut Graph, node: NodeId, upstream: NodeId) -> Result<Vec<Option<NodeId>>> {
         let (x, w, bias) = (graph.node(node).inputs[0], graph.node(node).inputs[1], graph.node(node).inputs[2]);
         let inner = activation_gradient(graph, self.activation, node, upstream)?;
-        let turned = graph.transpose(w, &[1, 0])?;
-        let for_x = graph.matmul(inner, turned)?;
+        let for_x = graph.matmul_transposed(inner, w, false, true)?;
         let for_w = match graph.shape(x).rank() {
             1 => outer(graph, x, inner)?,
             _ => graph.matmul_transposed(x, inner, true, false)?,
@@ -78,12 +77,12 @@ impl Operation for Dense {
         Ok(vec![Some(for_x), Some(for_w), Some(for_bias)])
     }
 
-    fn weights(&self) -> Option<(usize, usize)> {
-        Some((1, self.units))
+    fn weights(&self) -> Option<Weights> {
+        Some(Weights::new(1, self.units))
     }
 
     fn run(&self, call: &mut Call<'_>) {
-        let (x, w) = (Matrix::new(call.input(0), self.inputs), call.weights(1, self.units));
+        let (x, w) = (Matrix::new(call.input(0), self.inputs), call.weights(Weights::new(1, self.units)));
         let bias = call.input(2);
         gemm::multiply(x, w, call.output);
         simd::vectorize(

@@ -1,6 +1,6 @@
 //! Product of matrices.
 
-use super::{Op, Operation};
+use super::{Op, Operation, Weights};
 use crate::device::Call;
 use crate::device::gemm::{self, Matrix};
 use crate::{Graph, NodeId, Result, Shape};
@@ -75,8 +75,8 @@ impl Operation for MatMul {
             (true, _) => (graph.matmul_transposed(b, upstream, false, true)?, graph.matmul(a, upstream)?),
             (_, true) => (graph.matmul(upstream, b)?, graph.matmul_transposed(upstream, a, true, false)?),
             _ => {
-                let turned = graph.transpose(b, &[1, 0])?;
-                (graph.matmul(upstream, turned)?, graph.matmul_transposed(a, upstream, true, false)?)
+                let for_b = graph.matmul_transposed(a, upstream, true, false)?;
+                (graph.matmul_transposed(upstream, b, false, true)?, for_b)
             }
         };
         Ok(vec![Some(for_a), Some(for_b)])
@@ -86,14 +86,21 @@ impl Operation for MatMul {
         true
     }
 
-    fn weights(&self) -> Option<(usize, usize)> {
-        (!self.transpose_a && !self.transpose_b).then_some((1, self.b_width))
+    fn weights(&self) -> Option<Weights> {
+        (!self.transpose_a).then_some(self.second())
     }
 
     fn run(&self, call: &mut Call<'_>) {
         let a = Matrix::new(call.input(0), self.a_width).transposed_if(self.transpose_a);
-        let b = call.weights(1, self.b_width).transposed_if(self.transpose_b);
+        let b = call.weights(self.second());
         gemm::multiply(a, b, call.output);
+    }
+}
+
+impl MatMul {
+    /// The second matrix.
+    fn second(&self) -> Weights {
+        Weights { input: 1, width: self.b_width, transposed: self.transpose_b }
     }
 }
 

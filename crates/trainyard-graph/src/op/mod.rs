@@ -41,6 +41,7 @@ mod softmax_cross_entropy;
 mod sum_to;
 mod transpose;
 mod unary;
+mod weights;
 mod windows;
 
 pub use activate::{Activate, ActivateGrad, Activation};
@@ -80,6 +81,7 @@ pub use softmax_cross_entropy::{SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad};
 pub use sum_to::SumTo;
 pub use transpose::Transpose;
 pub use unary::{Unary, UnaryKind};
+pub(crate) use weights::Weights;
 pub use windows::{ConvPadding, ConvWindows, WindowAxis, Windows};
 
 use crate::device::{Bag, Bags, Call};
@@ -114,9 +116,9 @@ pub(crate) trait Operation {
         false
     }
 
-    /// Which input is the second matrix of products, and its columns, if [`run`](Self::run) reads it by [`Call::weights`]: where
-    /// it is the same for all rows it is then packed once for all of them.
-    fn weights(&self) -> Option<(usize, usize)> {
+    /// Which input is the second matrix of products, if [`run`](Self::run) reads it by [`Call::weights`]: where it is the same for
+    /// all rows it is then packed once for all of them.
+    fn weights(&self) -> Option<Weights> {
         None
     }
 

@@ -4,7 +4,6 @@
 use super::buffer::Buffer;
 use super::packed::Packed;
 use super::plan::{Place, Step, Value};
-use crate::device::gemm::Matrix;
 use crate::device::{Bag, Call, Feeds, Mode};
 use std::ops::Range;
 
@@ -67,7 +66,7 @@ impl<'a> Frame<'a> {
     ///
     /// While it runs, nobody else uses the panel or writes what is packed.
     pub(super) unsafe fn pack(&self, packed: &Packed, i: usize) {
-        let matrix = Matrix::new(self.read(packed.from), packed.columns);
+        let matrix = packed.matrix(self.read(packed.from));
         // SAFETY: passed on from this function's caller.
         matrix.pack(i, unsafe { self.shared.part_mut(packed.panel(i)) });
     }

@@ -1,7 +1,8 @@
 //! Weights in the order in which products read them.
 
 use super::plan::Value;
-use crate::device::gemm;
+use crate::device::gemm::{self, Matrix};
+use crate::op::Weights;
 use std::ops::Range;
 
 /// Fewest rows of products for which weights are packed: copying them takes as long as a product with some rows.
@@ -11,7 +12,7 @@ const ROWS_MIN: usize = 128;
 #[derive(Debug)]
 pub(super) struct Packed {
     pub(super) from: Value,
-    pub(super) columns: usize,
+    pub(super) weights: Weights,
     /// About how many rows of products read them, for each row of the batch: a recurrent layer has one or a few for each time step, a
     /// convolution one for each of its windows.
     pub(super) rows: usize,
@@ -25,13 +26,22 @@ impl Packed {
         batch_rows.saturating_mul(self.rows) >= ROWS_MIN
     }
 
+    pub(super) fn columns(&self) -> usize {
+        self.weights.columns(self.from.row_len())
+    }
+
+    /// The weights as they lie.
+    pub(super) fn matrix<'a>(&self, values: &'a [f32]) -> Matrix<'a> {
+        self.weights.matrix(values)
+    }
+
     pub(super) fn panels(&self) -> usize {
-        gemm::panels(self.columns)
+        gemm::panels(self.columns())
     }
 
     /// Where panel `i` is.
     pub(super) fn panel(&self, i: usize) -> Range<usize> {
-        let len = gemm::panel_len(self.from.row_len() / self.columns);
+        let len = gemm::panel_len(self.from.row_len() / self.columns());
         let start = self.start.saturating_add(i.saturating_mul(len));
         start..start.saturating_add(len)
     }

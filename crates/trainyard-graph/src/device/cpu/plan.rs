@@ -3,7 +3,7 @@
 use super::arena::Arena;
 use super::linear::{Kind, kinds};
 use super::packed::Packed;
-use crate::op::{Binary, BinaryKind, InputKind, Op};
+use crate::op::{Binary, BinaryKind, InputKind, Op, Weights};
 use crate::{Dim, Error, Graph, Node, NodeId, Result};
 use std::ops::Range;
 
@@ -284,12 +284,13 @@ impl Planner<'_> {
     fn place_packed(&mut self, needed: &[bool], kinds: &[Kind], mut len: usize) -> Result<usize> {
         let per_row = |id: &NodeId| needed[id.index()] && kinds[id.index()] != Kind::Invariant;
         for (id, _) in self.graph.nodes().filter(|(id, _)| per_row(id)) {
-            let Some((from, columns)) = self.weights(id)? else { continue };
+            let Some((from, weights)) = self.weights(id)? else { continue };
+            let columns = weights.columns(from.row_len());
             let rows = self.graph.shape(id).row_len() / columns.max(1);
-            match self.packed_of(from, columns) {
+            match self.packed_of(from, weights) {
                 Some(i) => self.packed[i].rows = self.packed[i].rows.max(rows),
                 None if columns > 1 => {
-                    let packed = Packed { from, columns, rows, start: len };
+                    let packed = Packed { from, weights, rows, start: len };
                     len = packed.range().end;
                     self.packed.push(packed);
                 }
@@ -299,18 +300,22 @@ impl Planner<'_> {
         Ok(len)
     }
 
-    /// The weights of a product and their columns, if they are the same for all rows.
-    fn weights(&self, node: NodeId) -> Result<Option<(Value, usize)>> {
+    /// The weights of a product, if they are the same for all rows.
+    fn weights(&self, node: NodeId) -> Result<Option<(Value, Weights)>> {
         let Node { op, inputs, .. } = self.graph.node(node);
-        let Some((input, columns)) = op.operation().weights() else { return Ok(None) };
-        if !matches!(self.places[inputs[input].index()], Some(Place::Feed(_) | Place::Shared(_))) {
+        let Some(weights) = op.operation().weights() else { return Ok(None) };
+        let input = inputs[weights.input];
+        if !matches!(self.places[input.index()], Some(Place::Feed(_) | Place::Shared(_))) {
             return Ok(None);
         }
-        Ok(Some((self.value(inputs[input])?, columns)).filter(|(weights, _)| !weights.batched))
+        Ok(Some((self.value(input)?, weights)).filter(|(from, _)| !from.batched))
     }
 
-    fn packed_of(&self, from: Value, columns: usize) -> Option<usize> {
-        self.packed.iter().position(|packed| (packed.from, packed.columns) == (from, columns))
+    fn packed_of(&self, from: Value, weights: Weights) -> Option<usize> {
+        let lies_so = (weights.width, weights.transposed);
+        self.packed
+            .iter()
+            .position(|packed| packed.from == from && (packed.weights.width, packed.weights.transposed) == lies_so)
     }
 
     /// Gives the other values room in the arena, which a value leaves after its last use.
@@ -373,7 +378,7 @@ impl Planner<'_> {
                 let inputs = node.inputs.iter().map(|&input| self.value(input)).collect::<Result<_>>()?;
                 let (output, column) = self.columns[id.index()].unwrap_or((id, 0));
                 let (output, scratch) = (self.value(output)?, self.scratch_value(id));
-                let packed = self.weights(id)?.and_then(|(from, columns)| self.packed_of(from, columns));
+                let packed = self.weights(id)?.and_then(|(from, weights)| self.packed_of(from, weights));
                 Ok(Step { op: node.op.clone(), inputs, output, column, scratch, packed })
             })
             .collect()

@@ -1,7 +1,7 @@
 //! Matrices as views of numbers.
 
 use super::PANEL;
-use crate::simd;
+use crate::simd::{self, SQUARE};
 
 /// Equally spaced places, nested up to three deep: place `(i, j, k)` of sizes `(.., n, m)` is number `(i·n + j)·m + k` and lies
 /// at `i·s₀ + j·s₁ + k·s₂`. One level describes the rows of a matrix; more describe the windows of a convolution.
@@ -119,6 +119,9 @@ impl Axis {
     }
 }
 
+/// Numbers in a line of cache.
+const LINE: usize = 16;
+
 /// A matrix in memory: its number in row `i` and column `j` lies at the sum of what the axes say.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Matrix<'a> {
@@ -168,22 +171,51 @@ impl<'a> Matrix<'a> {
         Self::view(&self.values[first * columns.stride()..], self.rows, columns)
     }
 
-    /// Copies panel `i` to `out`, filled up by zeros.
+    /// Copies panel `i` to `out`, filled up by zeros, of a matrix whose rows or columns are equally spaced neighbours.
     pub(crate) fn pack(&self, i: usize, out: &mut [f32]) {
         let start = i * PANEL;
         let columns = PANEL.min(self.columns.len() - start);
-        assert!(self.columns.is_unit() && self.rows.is_regular(), "rows of neighbours are packed");
-        let stride = self.rows.stride();
+        assert!(self.rows.is_regular() && self.columns.is_regular(), "rows or columns of neighbours are packed");
         simd::vectorize(
             #[inline(always)]
-            || {
-                for (row, to) in out.chunks_exact_mut(PANEL).enumerate() {
-                    let (numbers, filling) = to.split_at_mut(columns);
-                    simd::copy_row(numbers, &self.values[row * stride + start..][..columns]);
-                    filling.fill(0.0);
-                }
+            || match self.columns.is_unit() {
+                true => self.pack_rows(start, columns, out),
+                false => self.pack_columns(start, columns, out),
             },
         );
+    }
+
+    #[inline(always)]
+    fn pack_rows(&self, start: usize, columns: usize, out: &mut [f32]) {
+        for (row, to) in out.chunks_exact_mut(PANEL).enumerate() {
+            let (numbers, filling) = to.split_at_mut(columns);
+            simd::copy_row(numbers, &self.values[self.rows.offset(row) + start..][..columns]);
+            filling.fill(0.0);
+        }
+    }
+
+    /// As [`pack_rows`](Self::pack_rows) where columns are neighbours: as many rows at once as a line of cache holds of a column.
+    #[inline(always)]
+    fn pack_columns(&self, start: usize, columns: usize, out: &mut [f32]) {
+        for (block, to) in out.chunks_mut(LINE * PANEL).enumerate() {
+            let first = self.rows.offset(block * LINE);
+            let whole = if self.rows.is_unit() && to.len() == LINE * PANEL { columns - columns % SQUARE } else { 0 };
+            for left in (0..whole).step_by(SQUARE) {
+                let from = &self.values[first + self.columns.offset(start + left)..];
+                for top in (0..LINE).step_by(SQUARE) {
+                    for (i, row) in simd::transpose(&from[top..], self.columns.stride()).iter().enumerate() {
+                        to[(top + i) * PANEL + left..][..SQUARE].copy_from_slice(row);
+                    }
+                }
+            }
+            for (row, to) in to.chunks_exact_mut(PANEL).enumerate() {
+                let from = &self.values[first + self.rows.offset(row)..];
+                let (numbers, filling) = to.split_at_mut(columns);
+                let rest = numbers.iter_mut().enumerate().skip(whole);
+                rest.for_each(|(j, x)| *x = from[self.columns.offset(start + j)]);
+                filling.fill(0.0);
+            }
+        }
     }
 
     /// The transposed matrix, if `yes`.
@@ -198,7 +230,6 @@ impl<'a> Matrix<'a> {
     /// When `out` is shorter.
     pub(crate) fn copy_to(&self, out: &mut [f32]) {
         // Of a transposed matrix, as many rows are read at once as a line of cache holds numbers to write.
-        const LINE: usize = 16;
         let columns = self.columns.len();
         for start in (0..columns).step_by(LINE) {
             let end = columns.min(start + LINE);

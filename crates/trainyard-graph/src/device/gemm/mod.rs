@@ -149,9 +149,10 @@ mod tests {
 
     #[test]
     fn packed_panels_change_no_bit() {
-        for (k, n) in [(7, 3), (2, 40), (429, 256), (514, 300), (1030, 17), (64, 1), (1, 64)] {
+        let sizes = [(7, 3), (2, 40), (429, 256), (514, 300), (1030, 17), (64, 1), (1, 64), (48, 39)];
+        for ((k, n), transposed) in sizes.into_iter().flat_map(|size| [(size, false), (size, true)]) {
             let b = numbers("b", k * n);
-            let b = Matrix::new(&b, n);
+            let b = Matrix::new(&b, if transposed { k } else { n }).transposed_if(transposed);
             let mut packed = vec![f32::NAN; panels(n) * panel_len(k)];
             packed.chunks_exact_mut(panel_len(k)).enumerate().for_each(|(i, panel)| b.pack(i, panel));
             for m in [1, 2, 15, 133] {

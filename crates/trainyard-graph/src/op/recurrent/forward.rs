@@ -7,7 +7,7 @@ use super::simple::Simple;
 use super::{Recurrence, RecurrentStates, Returns};
 use crate::device::Call;
 use crate::device::gemm::{self, Matrix};
-use crate::op::{Op, Operation, no_gradient};
+use crate::op::{Op, Operation, Weights, no_gradient};
 use crate::{Dim, Graph, NodeId, Result, Shape, simd};
 use serde::{Deserialize, Serialize};
 
@@ -85,8 +85,8 @@ impl Operation for Recurrent {
         (self.recurrence.blocks().gates + 1) * self.recurrence.units
     }
 
-    fn weights(&self) -> Option<(usize, usize)> {
-        Some((1, self.recurrence.blocks().gates * self.recurrence.units))
+    fn weights(&self) -> Option<Weights> {
+        Some(self.recurrence.weights())
     }
 
     fn run(&self, call: &mut Call<'_>) {
@@ -107,9 +107,13 @@ struct Inputs<'a> {
 }
 
 impl Recurrence {
+    fn weights(&self) -> Weights {
+        Weights::new(1, self.blocks().gates * self.units)
+    }
+
     fn forward<K: Kernel>(&self, call: &mut Call<'_>) {
         let gates = K::BLOCKS.gates * self.units;
-        let (projected, weights, bias) = (call.input(0), call.weights(1, gates), call.input(2));
+        let (projected, weights, bias) = (call.input(0), call.weights(self.weights()), call.input(2));
         let mask = if self.masked { call.input(3) } else { &[] };
         let (product, hidden) = call.scratch.split_at_mut(call.output.len() / self.tape_len() * gates);
         self.clear_initial(call.output);

@@ -7,7 +7,7 @@ use super::simple::Simple;
 use super::{Recurrence, Returns};
 use crate::device::Call;
 use crate::device::gemm::{self, Axis, Matrix, Target};
-use crate::op::{Operation, no_gradient};
+use crate::op::{Operation, Weights, no_gradient};
 use crate::{Dim, Graph, NodeId, Result, Shape, simd};
 use serde::{Deserialize, Serialize};
 
@@ -53,8 +53,8 @@ impl Operation for RecurrentGrad {
         self.recurrence.state_len() + self.recurrence.blocks().gates * self.recurrence.units
     }
 
-    fn weights(&self) -> Option<(usize, usize)> {
-        Some((2, self.recurrence.units))
+    fn weights(&self) -> Option<Weights> {
+        Some(Weights::new(2, self.recurrence.units))
     }
 
     fn run(&self, call: &mut Call<'_>) {
@@ -77,7 +77,8 @@ impl RecurrentGrad {
     fn backward<K: Kernel>(&self, call: &mut Call<'_>) {
         let Recurrence { steps, units, masked, .. } = self.recurrence;
         let mask = if masked { call.input(3) } else { &[] };
-        let (inputs, weights) = (Inputs { tape: call.input(0), upstream: call.input(1), mask }, call.weights(2, units));
+        let (inputs, weights) =
+            (Inputs { tape: call.input(0), upstream: call.input(1), mask }, call.weights(Weights::new(2, units)));
         let (rows, state_len) = (call.rows(), self.recurrence.state_len());
         let (carry, product) = call.scratch.split_at_mut(rows * state_len);
         carry.fill(0.0);
