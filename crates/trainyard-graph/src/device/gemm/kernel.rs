@@ -7,8 +7,8 @@
 //!       for tiles of rows       a tile of the result stays in registers along the inner axis
 //! ```
 //!
-//! Neither A nor B is copied where B's rows are contiguous: a processor that runs one 512-bit multiply-add a cycle, or two of
-//! 256 bits, waits for arithmetic and not for its second cache. Otherwise a panel of B is copied to the stack.
+//! Neither A nor B is copied where B's rows are contiguous and few or near: a processor that runs one 512-bit multiply-add a cycle,
+//! or two of 256 bits, waits for arithmetic and not for its second cache. Otherwise a panel of B is copied to the stack.
 #![expect(unsafe_code, reason = "the innermost loops work on pointers")]
 #![expect(clippy::needless_range_loop, reason = "counted loops over rows and vectors are unrolled")]
 
@@ -27,6 +27,10 @@ const ROWS: usize = 256;
 /// Fewest rows of A for which a panel of B is copied even though it could be read where it lies: many tiles read it, and rows
 /// that are far apart share few places of the first cache.
 const COPY_ROWS: usize = 64;
+
+/// Most rows of B that are read where they lie whatever the rows of A: they stay in the second cache, and a copy takes as long as
+/// it saves.
+const NEAR_ROWS: usize = 128;
 
 /// Widest panel of columns of a single row, whose sums would else be too few to keep a processor busy.
 const ROW_PANEL: usize = 128;
@@ -129,7 +133,7 @@ impl Product<'_> {
     #[inline(always)]
     fn is_in_place(&self, width: usize) -> bool {
         let b = &self.b;
-        let is_near = self.a.rows.len() < COPY_ROWS || b.rows.stride() <= 2 * PANEL;
+        let is_near = self.a.rows.len() < COPY_ROWS || b.rows.stride() <= 2 * PANEL || b.rows.len() <= NEAR_ROWS;
         b.columns.is_unit() && b.rows.is_regular() && is_near && matches!(width % LANES_MAX, 0 | 4 | 8)
     }
 
