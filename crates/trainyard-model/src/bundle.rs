@@ -14,6 +14,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -34,13 +35,13 @@ const IDS: &str = ".ids";
 
 /// A trained thing: graph, weights, features and outputs.
 #[derive(Debug, Clone)]
-pub struct Bundle {
+pub struct Bundle<'a> {
     /// What to know of it without its weights.
     pub manifest: Manifest,
     /// Values of dense parameters, in the order of the specs.
-    pub dense: Vec<DenseState>,
+    pub dense: Cow<'a, [DenseState]>,
     /// Rows of tables, in the order of the specs.
-    pub tables: Vec<TableState>,
+    pub tables: Cow<'a, [TableState]>,
     /// The fitted features.
     pub features: FittedFeatures,
 }
@@ -80,13 +81,13 @@ pub struct Manifest {
     pub checksums: BTreeMap<String, String>,
 }
 
-impl Bundle {
+impl<'a> Bundle<'a> {
     /// Puts together what was trained.
     pub fn new(
         name: &str,
         architecture: Architecture,
         outputs: Vec<Output>,
-        snapshot: Snapshot,
+        snapshot: &'a Snapshot,
         features: FittedFeatures,
     ) -> Self {
         let manifest = Manifest {
@@ -104,7 +105,7 @@ impl Bundle {
             metrics: BTreeMap::new(),
             checksums: BTreeMap::new(),
         };
-        Self { manifest, dense: snapshot.dense, tables: snapshot.tables, features }
+        Self { manifest, dense: Cow::from(&snapshot.dense), tables: Cow::from(&snapshot.tables), features }
     }
 
     /// Writes the directory `exports/<version>`, whole or not at all. One that is there already is left as it is.
@@ -144,11 +145,11 @@ impl Bundle {
     fn weights(&self) -> Result<Vec<u8>> {
         let mut tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)> = BTreeMap::new();
         let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
-        for (spec, state) in dense_specs(&self.manifest.params).zip(&self.dense) {
+        for (spec, state) in dense_specs(&self.manifest.params).zip(&*self.dense) {
             let ParamShape::Dense(dims) = &spec.shape else { continue };
             tensors.insert(spec.name.clone(), (Dtype::F32, dims.clone(), bytes(&state.weights)));
         }
-        for state in &self.tables {
+        for state in &*self.tables {
             let shape = vec![state.ids.len(), state.dim];
             let ids = state.ids.iter().flat_map(|id| id.to_le_bytes()).collect();
             tensors.insert(state.name.clone(), (Dtype::F32, shape, bytes(&state.weights)));
@@ -176,7 +177,7 @@ impl Bundle {
         let features = FittedFeatures::from_json(features)?;
         let (dense, tables) =
             states(&weights, &manifest.params).map_err(|problem| damaged(format!("`{WEIGHTS}`: {problem}")))?;
-        let bundle = Self { manifest, dense, tables, features };
+        let bundle = Self { manifest, dense: dense.into(), tables: tables.into(), features };
         bundle.check().map_err(damaged)?;
         Ok(bundle)
     }

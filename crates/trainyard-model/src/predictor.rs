@@ -78,7 +78,7 @@ impl Predictor {
     /// # Errors
     ///
     /// When its parts do not fit each other.
-    pub fn new(bundle: Bundle) -> Result<Self> {
+    pub fn new(bundle: Bundle<'_>) -> Result<Self> {
         let Bundle { manifest, dense, tables, features } = bundle;
         let (graph, specs, predictions) = (manifest.graph, manifest.params, manifest.predictions);
         let binding = Binding::new(&graph, &specs, features.encoding())?;
@@ -94,7 +94,7 @@ impl Predictor {
             outputs: manifest.outputs,
             schema: Arc::new(ArrowSchema::new(fields)),
             dense: dense.iter().map(|state| Aligned::from(&state.weights[..])).collect(),
-            tables: frozen(tables, &specs, manifest.seed),
+            tables: frozen(tables.into_owned(), &specs, manifest.seed),
             idle: Mutex::new(Vec::new()),
             program: Mutex::new(program),
             lane: Lanes::new(1),

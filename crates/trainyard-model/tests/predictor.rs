@@ -33,7 +33,7 @@ fn predictor() -> Predictor {
     let optimizers = ["main", "wide"].map(|group| (group.to_owned(), OptimizerConfig::default())).into();
     let store = MemoryStore::new(StoreConfig { optimizers, ..StoreConfig::default() }).unwrap();
     store.create(&architecture.specs).unwrap();
-    Predictor::new(Bundle::new("p", architecture, head.outputs(), store.snapshot().unwrap(), features)).unwrap()
+    Predictor::new(Bundle::new("p", architecture, head.outputs(), &store.snapshot().unwrap(), features)).unwrap()
 }
 
 #[test]

@@ -75,7 +75,8 @@ fn export(base: &Path) {
     let architecture = Architecture::new(&Dnn::default(), &head, features.encoding()).unwrap();
     let store = MemoryStore::new(StoreConfig::default()).unwrap();
     store.create(&architecture.specs).unwrap();
-    let bundle = Bundle::new("trips", architecture, head.outputs(), store.snapshot().unwrap(), features);
+    let snapshot = store.snapshot().unwrap();
+    let bundle = Bundle::new("trips", architecture, head.outputs(), &snapshot, features);
     bundle.write(base, 1).unwrap();
 }
 

@@ -207,9 +207,8 @@ impl Run<'_> {
         let steps_before = store.step()?;
         let mut trainer = self.trainer(&cpu, &architecture, &binding, &store, (checkpoints, state))?;
         let ending = trainer.run(&self.caches.train, observer)?;
-        // What comes now rests on the last checkpoint.
-        trainer.saver.written()?;
         if ending == Ending::Interrupted {
+            trainer.saver.written()?;
             return Ok(Trained { ending, was_complete: false, results: None, export: None });
         }
         let best = trainer.state.best.as_ref().map_or(0, |best| best.step);
@@ -221,14 +220,16 @@ impl Run<'_> {
                 return Ok(Trained { ending, was_complete: true, results: Some(results), export: Some(export) });
             }
         }
-        let snapshot = if is_current {
-            store.snapshot()?
-        } else {
-            let snapshot = trainer.saver.written()?.load(best)?.snapshot;
-            store.restore(&snapshot)?;
-            snapshot
+        let snapshot = match trainer.last.take().filter(|_| is_current) {
+            Some(last) => last,
+            None if is_current => Arc::new(store.snapshot()?),
+            None => {
+                let snapshot = trainer.saver.written()?.load(best)?.snapshot;
+                store.restore(&snapshot)?;
+                Arc::new(snapshot)
+            }
         };
-        let (results, export) = self.conclude(&mut trainer, &store, snapshot, observer)?;
+        let (results, export) = self.conclude(&mut trainer, &store, &snapshot, observer)?;
         Ok(Trained { ending, was_complete: false, results: Some(results), export: Some(export) })
     }
 
@@ -284,6 +285,7 @@ impl Run<'_> {
                 program: cpu.compile(&base.graph, &[*losses, base.predictions])?,
             },
             saver: Saver::new(checkpoints),
+            last: None,
             state,
             memory: Memory::default(),
         })
@@ -294,14 +296,17 @@ impl Run<'_> {
         &self,
         trainer: &mut Trainer<'_>,
         store: &MemoryStore,
-        snapshot: Snapshot,
+        snapshot: &Snapshot,
         observer: &dyn Observer,
     ) -> Result<(Results, PathBuf)> {
         let step = snapshot.step;
         let eval = self.evaluate(trainer, "eval", &self.caches.eval, store, observer)?;
         let test = self.caches.test.as_ref();
         let test = test.map(|cache| self.evaluate(trainer, "test", cache, store, observer)).transpose()?;
-        let export = self.export(snapshot, &eval.figures)?;
+        let export = self.export(snapshot, &eval.figures);
+        // It was written beside the export. A run that is complete has it.
+        trainer.saver.written()?;
+        let export = export?;
         let labels = label_summary(&self.caches.train, self.head.width());
         let baseline = baseline(self.head, &labels, &self.caches.eval)?;
         let rows = [Some(&self.caches.train), Some(&self.caches.eval), test.as_ref().and(self.caches.test.as_ref())];
@@ -337,7 +342,7 @@ impl Run<'_> {
         evaluation
     }
 
-    fn export(&self, snapshot: Snapshot, figures: &Figures) -> Result<PathBuf> {
+    fn export(&self, snapshot: &Snapshot, figures: &Figures) -> Result<PathBuf> {
         let architecture = Architecture::new(self.estimator.model.as_ref(), self.head, self.features.encoding())?;
         let (version, spec) = (snapshot.step, &self.estimator.spec);
         let mut bundle = Bundle::new(&spec.name, architecture, self.head.outputs(), snapshot, self.features.clone());

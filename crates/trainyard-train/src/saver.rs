@@ -1,6 +1,7 @@
 //! Checkpoints that are written while training goes on.
 
 use crate::{Error, Result};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use trainyard_store::Snapshot;
 use trainyard_store::checkpoint::Checkpoints;
@@ -28,7 +29,7 @@ impl Saver {
     }
 
     /// Begins to save a snapshot with the trainer's state, once the one before is written.
-    pub(crate) fn save(&mut self, snapshot: Snapshot, state: String) -> Result<()> {
+    pub(crate) fn save(&mut self, snapshot: Arc<Snapshot>, state: String) -> Result<()> {
         let checkpoints = self.written()?.clone();
         let write = move || checkpoints.save(snapshot.step, &snapshot, &state);
         let writing = thread::Builder::new().name("checkpoint".to_owned()).spawn(write);
@@ -61,10 +62,10 @@ mod tests {
     use trainyard_nn::{Initializer, ParamShape, ParamSpec};
     use trainyard_store::{MemoryStore, ParamStore, StoreConfig};
 
-    fn snapshot() -> Snapshot {
+    fn snapshot() -> Arc<Snapshot> {
         let store = MemoryStore::new(StoreConfig::default()).unwrap();
         store.create(&[ParamSpec::new("w", ParamShape::Dense(vec![3]), Initializer::Zeros)]).unwrap();
-        store.snapshot().unwrap()
+        Arc::new(store.snapshot().unwrap())
     }
 
     fn saver() -> (tempfile::TempDir, Saver) {
@@ -80,7 +81,7 @@ mod tests {
             saver.save(snapshot(), state.to_owned()).unwrap();
         }
         let loaded = saver.written().unwrap().latest().unwrap().unwrap();
-        assert_eq!((loaded.snapshot, loaded.state.as_str()), (snapshot(), "second"));
+        assert_eq!((&loaded.snapshot, loaded.state.as_str()), (&*snapshot(), "second"));
     }
 
     #[test]

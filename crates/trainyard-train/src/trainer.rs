@@ -14,7 +14,7 @@ use trainyard_data::{Cache, Loader};
 use trainyard_features::Batch;
 use trainyard_graph::{Lanes, Mode, Program};
 use trainyard_model::{BatchFeeds, BatchKeys, Binding};
-use trainyard_store::{Gradients, ParamStore, Params};
+use trainyard_store::{Gradients, ParamStore, Params, Snapshot};
 
 /// Trains the parameters of a store.
 pub(crate) struct Trainer<'a> {
@@ -28,6 +28,8 @@ pub(crate) struct Trainer<'a> {
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) evaluator: Evaluator<'a>,
     pub(crate) saver: Saver,
+    /// What the last checkpoint holds, once training has ended.
+    pub(crate) last: Option<Arc<Snapshot>>,
     pub(crate) state: State,
     pub(crate) memory: Memory,
 }
@@ -162,6 +164,8 @@ impl Trainer<'_> {
             return Err(self.diverged(snapshot.step, f64::NAN)?);
         }
         let state = serde_json::to_string(&self.state).map_err(|error| Error::Internal(error.to_string()))?;
+        let snapshot = Arc::new(snapshot);
+        self.last = self.ending()?.map(|_| snapshot.clone());
         self.saver.save(snapshot, state)
     }
 

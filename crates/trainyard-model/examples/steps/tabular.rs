@@ -135,5 +135,5 @@ fn predictor(ids: u64) -> Result<Predictor> {
     store.pull(&keys, &mut params)?;
     let dense = params.dense.iter().map(|values| vec![0.0; values.len()]).collect();
     store.push(&keys, &Gradients { dense, rows: params.rows.iter().map(|rows| vec![0.0; rows.len()]).collect() })?;
-    Ok(Predictor::new(Bundle::new("ctr", architecture, head().outputs(), store.snapshot()?, features))?)
+    Ok(Predictor::new(Bundle::new("ctr", architecture, head().outputs(), &store.snapshot()?, features))?)
 }
