@@ -81,8 +81,8 @@ fn check_table(slot: &Slot, len: usize) -> Checked {
 fn check_bags(slot: &Slot, bags: Bags<'_>, rows: usize, rows_of: impl Fn(usize) -> usize) -> Checked {
     check_len(bags.offsets.len(), rows + 1, "offsets")?;
     let n = bags.indices.len();
-    let ascending = bags.offsets.windows(2).all(|ends| ends[0] <= ends[1]);
-    if bags.offsets.first() != Some(&0) || bags.offsets.last().map(|&end| end as usize) != Some(n) || !ascending {
+    let ends = (bags.offsets.first().copied(), bags.offsets.last().map(|&end| end as usize));
+    if ends != (Some(0), Some(n)) || !rise(bags.offsets) {
         return Err(("has offsets out of order".to_owned(), format!("they rise from 0 to the number of ids, {n}")));
     }
     if let Some(weights) = bags.weights {
@@ -96,6 +96,15 @@ fn check_bags(slot: &Slot, bags: Bags<'_>, rows: usize, rows_of: impl Fn(usize) 
     let at = bags.indices.iter().position(|&index| index as usize >= table_rows).unwrap_or(0);
     let example = example_of(bags.offsets, at);
     Err((format!("names row {} in example {example}", bags.indices[at]), format!("the table has {table_rows} rows")))
+}
+
+/// Whether no number is below the one before: without an early end, as [`all_finite`].
+fn rise(numbers: &[u32]) -> bool {
+    let later = numbers.get(1..).unwrap_or_default();
+    simd::vectorize(
+        #[inline(always)]
+        || numbers.iter().zip(later).fold(true, |all, (a, b)| all & (a <= b)),
+    )
 }
 
 /// The largest number: without an early end, as [`all_finite`].
