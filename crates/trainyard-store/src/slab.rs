@@ -33,6 +33,16 @@ impl Slab {
         self.width
     }
 
+    /// Floats that a row takes with what fills it up.
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// Number of rows: all positions are below it.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Asks for the first `len` floats of a row to be brought near; of none where the position is [`ABSENT`]. Optimizers divide
     /// and take roots, so a processor that only looks ahead by itself sees few rows.
     #[inline(always)]
@@ -42,7 +52,7 @@ impl Slab {
         }
     }
 
-    /// The row at a position that [`add`](Self::add) gave.
+    /// The row at a position that is [`reached`](Self::reach).
     #[inline(always)]
     pub(crate) fn row(&self, position: usize) -> &[f32] {
         let (page, offset) = self.locate(position);
@@ -56,14 +66,12 @@ impl Slab {
         &mut self.pages[page][offset..][..self.width]
     }
 
-    /// Adds a row of zeros and gives its position.
-    pub(crate) fn add(&mut self) -> usize {
-        let position = self.len;
-        if self.locate(position).0 == self.pages.len() {
-            self.pages.push(Aligned::zeros(self.stride << self.page_shift));
-        }
-        self.len += 1;
-        position
+    /// Adds rows of zeros up to this position, if there are fewer.
+    pub(crate) fn reach(&mut self, position: usize) {
+        let (page, _) = self.locate(position);
+        let page_len = self.stride << self.page_shift;
+        self.pages.resize_with(self.pages.len().max(page + 1), || Aligned::zeros(page_len));
+        self.len = self.len.max(position + 1);
     }
 
     #[inline(always)]
@@ -82,7 +90,8 @@ mod tests {
     fn check(width: usize, rows: usize) {
         let mut slab = Slab::new(width);
         for i in 0..rows {
-            assert_eq!(slab.add(), i);
+            slab.reach(i);
+            assert_eq!(slab.len(), i + 1);
             slab.row_mut(i).fill(i as f32);
         }
         assert!((0..rows).all(|i| slab.row(i) == vec![i as f32; width]));
@@ -97,10 +106,21 @@ mod tests {
     }
 
     #[test]
+    fn rows_before_one_that_is_reached_are_zeros() {
+        let mut slab = Slab::new(3);
+        slab.reach(40_000);
+        slab.reach(7);
+        assert_eq!(
+            (slab.len(), slab.stride(), slab.row(0), slab.row(40_000)),
+            (40_001, 4, &[0.0; 3][..], &[0.0; 3][..])
+        );
+    }
+
+    #[test]
     fn rows_begin_at_cache_lines() {
         let mut slab = Slab::new(20);
         for i in 0..5000 {
-            slab.add();
+            slab.reach(i);
             assert_eq!(slab.row(i).as_ptr() as usize % 64, 0);
         }
     }

@@ -44,11 +44,12 @@ impl Table {
     /// A table without rows. `spec` is a table's.
     pub(crate) fn new(spec: &ParamSpec, seed: u64, optimizer: Arc<dyn Optimizer>) -> Self {
         let dim = spec.shape.len();
+        let rows = Slab::new(dim * (1 + optimizer.slots()));
         Self {
             dim,
             stream: spec.stream(seed),
-            places: Places::default(),
-            rows: Slab::new(dim * (1 + optimizer.slots())),
+            places: Places::new(rows.stride()),
+            rows,
             found: Mutex::default(),
             block: Block::new(dim),
             optimizer,
@@ -66,7 +67,7 @@ impl Table {
         check_slots(&state.name, state.weights.len(), state.slots.len(), &*optimizer)?;
         let mut table = Self::new(spec, seed, optimizer);
         let (dim, width) = (table.dim, table.dim * table.optimizer.slots());
-        table.places = Places::with_room_for(&state.ids);
+        table.places = Places::with_room_for(table.rows.stride(), &state.ids);
         for (i, &id) in state.ids.iter().enumerate() {
             let position = table.add(id);
             let (weights, slots) = table.rows.row_mut(position).split_at_mut(dim);
@@ -185,8 +186,8 @@ impl Table {
 
     /// Makes a row of zeros for an id that has none.
     fn add(&mut self, id: u64) -> usize {
-        let position = self.rows.add();
-        self.places.insert(id, position);
+        let position = self.places.add(id, self.rows.len());
+        self.rows.reach(position);
         position
     }
 }
