@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use trainyard_features::FittedFeatures;
 use trainyard_graph::{Graph, NodeId};
 use trainyard_nn::{ParamShape, ParamSpec};
@@ -114,19 +114,24 @@ impl<'a> Bundle<'a> {
     ///
     /// When the disk is full or cannot be written; nothing stays then.
     pub fn write(&self, exports: &Path, version: u64) -> Result<()> {
+        self.stage(exports, version)?.publish().map(drop)
+    }
+
+    /// The same without giving the directory its name yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub fn stage(&self, exports: &Path, version: u64) -> Result<Staged> {
         let target = exports.join(version.to_string());
         if target.join(MANIFEST).exists() {
-            return Ok(());
+            return Ok(Staged { temporary: None, target });
         }
         fs::create_dir_all(exports).map_err(io("create", exports))?;
-        let temp = exports.join(format!(".{version}.tmp-{}", std::process::id()));
-        let written = self.write_files(&temp).and_then(|()| fs::rename(&temp, &target).map_err(io("create", &target)));
-        if written.is_err() && temp.exists() {
-            // The first error is the one to report.
-            drop(fs::remove_dir_all(&temp));
-        }
-        written?;
-        Ok(file::sync_directory(exports)?)
+        let temporary = exports.join(format!(".{version}.tmp-{}", std::process::id()));
+        let staged = Staged { temporary: Some(temporary.clone()), target };
+        self.write_files(&temporary)?;
+        Ok(staged)
     }
 
     fn write_files(&self, dir: &Path) -> Result<()> {
@@ -190,6 +195,39 @@ impl<'a> Bundle<'a> {
         }
         let width = graph.shape(*predictions).row_len();
         outputs.iter().try_for_each(|output| output.check(width))
+    }
+}
+
+/// An exported directory before it has its name. It goes away with this unless it is [published](Self::publish).
+#[derive(Debug)]
+pub struct Staged {
+    /// None where the directory was there already.
+    temporary: Option<PathBuf>,
+    target: PathBuf,
+}
+
+impl Staged {
+    /// Gives the directory its name, and gives its path.
+    ///
+    /// # Errors
+    ///
+    /// When the disk cannot be written; nothing stays then.
+    pub fn publish(mut self) -> Result<PathBuf> {
+        if let Some(temporary) = &self.temporary {
+            fs::rename(temporary, &self.target).map_err(io("create", &self.target))?;
+            self.temporary = None;
+            self.target.parent().map_or(Ok(()), file::sync_directory)?;
+        }
+        Ok(std::mem::take(&mut self.target))
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            // What kept it from its name is what to report.
+            drop(fs::remove_dir_all(temporary));
+        }
     }
 }
 

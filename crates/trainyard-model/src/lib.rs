@@ -30,7 +30,7 @@ mod wide_deep;
 
 pub use architecture::{Architecture, TrainingArchitecture};
 pub use binding::{BatchFeeds, BatchKeys, Binding};
-pub use bundle::Bundle;
+pub use bundle::{Bundle, Staged};
 pub use dnn::Dnn;
 pub use embeddings::EmbeddingConfig;
 pub use error::{Error, Result};

@@ -8,7 +8,8 @@ const LISTED: usize = 1 << 20;
 /// Ids below this have places of their own, if rows are short: [`SHORT`] floats for each take 4 MiB a table at most.
 const OWN: usize = 1 << 18;
 
-/// Floats of a row that takes no more memory than its place is worth.
+/// Floats that a row with a place of its own takes at most: 16 bytes, so that rows that nobody asks for cost little more than the 4
+/// bytes of a place in a list.
 const SHORT: usize = 4;
 
 /// The place of each id that has a row.
@@ -28,15 +29,15 @@ pub(crate) enum Places {
 }
 
 impl Places {
-    /// No places yet, of rows that take so many floats.
-    pub(crate) fn new(row_len: usize) -> Self {
-        if row_len <= SHORT { Self::Own(Vec::new()) } else { Self::Listed(Vec::new()) }
+    /// No places yet, of rows that take so many floats with what fills them up.
+    pub(crate) fn new(stride: usize) -> Self {
+        if stride <= SHORT { Self::Own(Vec::new()) } else { Self::Listed(Vec::new()) }
     }
 
     /// The same with room for these ids.
-    pub(crate) fn with_room_for(row_len: usize, ids: &[u64]) -> Self {
+    pub(crate) fn with_room_for(stride: usize, ids: &[u64]) -> Self {
         let end = ids.iter().max().map_or(0, |&most| most.saturating_add(1));
-        match Self::new(row_len) {
+        match Self::new(stride) {
             Self::Own(_) if end <= OWN as u64 => Self::Own(vec![0; (end as usize).div_ceil(64)]),
             _ if end <= LISTED as u64 => Self::Listed(vec![0; end as usize]),
             _ => Self::Indexed(Index::with_capacity(ids.len())),
@@ -77,7 +78,7 @@ impl Places {
                 if id as usize >= places.len() {
                     places.resize((id as usize + 1).next_power_of_two(), 0);
                 }
-                // No place is beyond the number of listed ids and of those that had places of their own.
+                // A place is below `OWN`, or one of `LISTED` that follow, so it fits.
                 places[id as usize] = next as u32 + 1;
             }
             Self::Indexed(index) => index.insert(id, next),
@@ -89,7 +90,7 @@ impl Places {
         next
     }
 
-    /// Makes it hold larger ids.
+    /// Makes it hold larger ids. Places stay, and so do those between that nobody has.
     fn widen(&mut self) {
         if let Self::Own(_) = self {
             let mut list = vec![0; 2 * OWN];
@@ -132,7 +133,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Rows that have places of their own, and rows that have none.
-    const LENS: [usize; 2] = [SHORT, SHORT + 1];
+    const STRIDES: [usize; 2] = [SHORT, SHORT + 1];
 
     /// Adds ids and finds them, and none other; no two have one place.
     fn check(ids: &[u64], mut places: Places) {
@@ -155,9 +156,9 @@ mod tests {
     }
 
     fn check_all(ids: &[u64]) {
-        for row_len in LENS {
-            check(ids, Places::new(row_len));
-            check(ids, Places::with_room_for(row_len, ids));
+        for stride in STRIDES {
+            check(ids, Places::new(stride));
+            check(ids, Places::with_room_for(stride, ids));
         }
     }
 
@@ -189,9 +190,9 @@ mod tests {
             let Places::Listed(list) = places else { panic!("{ids:?} are not listed") };
             assert_eq!(list.len() as u64, ids.iter().max().unwrap() + 1);
         }
-        for row_len in LENS {
-            assert!(matches!(Places::with_room_for(row_len, &[1, LISTED as u64]), Places::Indexed(_)));
-            assert!(matches!(Places::with_room_for(row_len, &[u64::MAX]), Places::Indexed(_)));
+        for stride in STRIDES {
+            assert!(matches!(Places::with_room_for(stride, &[1, LISTED as u64]), Places::Indexed(_)));
+            assert!(matches!(Places::with_room_for(stride, &[u64::MAX]), Places::Indexed(_)));
         }
     }
 

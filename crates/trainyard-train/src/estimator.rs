@@ -19,7 +19,7 @@ use std::sync::Arc;
 use trainyard_data::{Cache, Engine, FitMemory, SavedView, Source, learn_within};
 use trainyard_features::{Features, FittedFeatures, LabelTask};
 use trainyard_graph::{Cpu, Device};
-use trainyard_model::{Architecture, Binding, Bundle, Head, Model, Predictor, TrainingArchitecture, head_of};
+use trainyard_model::{Architecture, Binding, Bundle, Head, Model, Predictor, Staged, TrainingArchitecture, head_of};
 use trainyard_nn::ParamShape;
 use trainyard_store::checkpoint::Checkpoints;
 use trainyard_store::{MemoryStore, ParamStore, Snapshot, StoreConfig};
@@ -217,6 +217,7 @@ impl Run<'_> {
         if let Some(results) = Results::read(&self.directory.join("metrics.json")).filter(|_| unchanged) {
             let export = self.directory.join("export").join(best.to_string());
             if export.exists() {
+                trainer.saver.written()?;
                 return Ok(Trained { ending, was_complete: true, results: Some(results), export: Some(export) });
             }
         }
@@ -303,10 +304,10 @@ impl Run<'_> {
         let eval = self.evaluate(trainer, "eval", &self.caches.eval, store, observer)?;
         let test = self.caches.test.as_ref();
         let test = test.map(|cache| self.evaluate(trainer, "test", cache, store, observer)).transpose()?;
-        let export = self.export(snapshot, &eval.figures);
-        // It was written beside the export. A run that is complete has it.
+        let staged = self.stage(snapshot, &eval.figures);
+        // The last checkpoint was written meanwhile. Without it there is no export: the run would make another one of the same step.
         trainer.saver.written()?;
-        let export = export?;
+        let export = staged?.publish()?;
         let labels = label_summary(&self.caches.train, self.head.width());
         let baseline = baseline(self.head, &labels, &self.caches.eval)?;
         let rows = [Some(&self.caches.train), Some(&self.caches.eval), test.as_ref().and(self.caches.test.as_ref())];
@@ -342,7 +343,7 @@ impl Run<'_> {
         evaluation
     }
 
-    fn export(&self, snapshot: &Snapshot, figures: &Figures) -> Result<PathBuf> {
+    fn stage(&self, snapshot: &Snapshot, figures: &Figures) -> Result<Staged> {
         let architecture = Architecture::new(self.estimator.model.as_ref(), self.head, self.features.encoding())?;
         let (version, spec) = (snapshot.step, &self.estimator.spec);
         let mut bundle = Bundle::new(&spec.name, architecture, self.head.outputs(), snapshot, self.features.clone());
@@ -351,8 +352,7 @@ impl Run<'_> {
         bundle.manifest.files = spec.data.files_as_data()?;
         let view = self.view.as_ref().map(serde_json::to_value).transpose();
         bundle.manifest.view = view.map_err(|error| Error::Internal(error.to_string()))?;
-        bundle.write(&self.directory.join("export"), version)?;
-        Ok(self.directory.join("export").join(version.to_string()))
+        Ok(bundle.stage(&self.directory.join("export"), version)?)
     }
 
     fn task(&self) -> String {

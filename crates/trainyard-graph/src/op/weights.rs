@@ -3,7 +3,7 @@
 use crate::device::gemm::Matrix;
 
 /// Which input of an operation is the second matrix of products, and how it lies there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Weights {
     /// The input.
     pub(crate) input: usize,
@@ -22,6 +22,11 @@ impl Weights {
     /// The matrix, whose numbers are `values`.
     pub(crate) fn matrix(self, values: &[f32]) -> Matrix<'_> {
         Matrix::new(values, self.width).transposed_if(self.transposed)
+    }
+
+    /// Whether the matrix lies in its input as another does: one packed form serves both.
+    pub(crate) fn lies_as(self, other: Self) -> bool {
+        (self.width, self.transposed) == (other.width, other.transposed)
     }
 
     /// Columns of the matrix, of `len` numbers.

@@ -71,6 +71,14 @@ struct MulticlassMetrics {
 
 impl Metrics for MulticlassMetrics {
     fn update(&mut self, predictions: &[f32], labels: &[f32], weights: Option<&[f32]>) -> Result<()> {
+        if predictions.len() != self.n * labels.len() {
+            return Err(trainyard_nn::Error::Shape {
+                part: format!("a metric of {} classes", self.n),
+                shapes: format!("{} scores and {} labels", predictions.len(), labels.len()),
+                expected: "a score of each class for each label",
+            }
+            .into());
+        }
         self.accuracy.update(predictions, labels, weights)?;
         for (i, (row, &label)) in predictions.chunks_exact(self.n).zip(labels).enumerate() {
             let weight = weights.map_or(1.0, |weights| f64::from(weights[i]));
@@ -124,10 +132,13 @@ mod tests {
     fn metrics_refuse_what_does_not_fit() {
         let mut metrics = head().metrics();
         metrics.update(&[0.5, 0.25, 0.25], &[0.0], None).unwrap();
-        let error = metrics.update(&[0.5, 0.25, 0.25], &[0.0, 1.0], None).unwrap_err().to_string();
-        assert!(error.contains("3 scores and 2 labels"), "{error}");
+        for (scores, message) in [(3, "3 scores and 2 labels"), (4, "4 scores and 2 labels")] {
+            let error = metrics.update(&vec![0.5; scores], &[0.0, 1.0], None).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
         assert_eq!(metrics.values()[0], ("accuracy", 1.0));
         Multiclass::new(vec![]).metrics().update(&[0.5, 0.5], &[0.0, 7.0], None).unwrap();
+        assert!(Multiclass::new(vec![]).metrics().update(&[], &[0.0], None).is_err());
     }
 
     #[test]

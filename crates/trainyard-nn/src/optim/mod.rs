@@ -68,8 +68,8 @@ pub trait Optimizer: Send + Sync {
 
     /// Updates `weights` in place, at `rates` of the step.
     ///
-    /// `slots` is slot 0 of all weights, then slot 1 of all weights, and so on. Slices that do not [`fit`](Self::fit) stay as they
-    /// are; [`update`](Self::update) refuses them.
+    /// `slots` is slot 0 of all weights, then slot 1 of all weights, and so on. Slices that do not [`fit`](Self::fit), which
+    /// an implementation asks first, stay as they are; [`update`](Self::update) refuses them.
     fn apply(&self, rates: &Rates, weights: &mut [f32], grads: &[f32], slots: &mut [f32]);
 
     /// Updates `weights` in place in step `step`, which counts from 1. The same as [`apply`](Self::apply) at the step's

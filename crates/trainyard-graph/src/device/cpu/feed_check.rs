@@ -158,6 +158,17 @@ mod tests {
     }
 
     #[test]
+    fn offsets_that_fall_are_found_wherever_they_do() {
+        let rising: Vec<u32> = (10..50).collect();
+        assert!(super::rise(&rising) && super::rise(&[7, 7]) && super::rise(&[]));
+        for at in 1..rising.len() {
+            let mut offsets = rising.clone();
+            offsets[at] = offsets[at - 1] - 1;
+            assert!(!super::rise(&offsets), "{at}");
+        }
+    }
+
+    #[test]
     fn data_that_are_not_finite_are_named_with_example_and_column() {
         for (bad, name) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (f32::NEG_INFINITY, "-inf")] {
             let error = run(|feeds, [x, ..]| feeds.floats(x, &[0.5, 0.5, 0.5, 0.5, bad, bad]));

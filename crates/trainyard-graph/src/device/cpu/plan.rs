@@ -312,10 +312,7 @@ impl Planner<'_> {
     }
 
     fn packed_of(&self, from: Value, weights: Weights) -> Option<usize> {
-        let lies_so = (weights.width, weights.transposed);
-        self.packed
-            .iter()
-            .position(|packed| packed.from == from && (packed.weights.width, packed.weights.transposed) == lies_so)
+        self.packed.iter().position(|packed| packed.from == from && packed.weights.lies_as(weights))
     }
 
     /// Gives the other values room in the arena, which a value leaves after its last use.
@@ -659,6 +656,19 @@ mod tests {
         let products = graph.matmul(x, w).unwrap();
         let plan = Plan::new(&graph, &[products], 8).unwrap();
         assert_eq!([1, 2, 3, 1000].map(|batch| plan.packed[0].serves(batch)), [false, false, true, true]);
+    }
+
+    #[test]
+    fn weights_are_packed_both_ways() {
+        let mut graph = Graph::new();
+        let x = graph.input("x", &[Dim::Batch, Dim::Fixed(50)]).unwrap();
+        let (v, w) = (graph.param("v", &[50, 8]).unwrap(), graph.param("w", &[8, 5]).unwrap());
+        let hidden = graph.matmul(x, v).unwrap();
+        let y = graph.matmul(hidden, w).unwrap();
+        let loss = graph.sum_all(y).unwrap();
+        let slope = crate::gradients(&mut graph, loss, &[v]).unwrap()[0];
+        let plan = Plan::new(&graph, &[loss, slope], 8).unwrap();
+        assert_eq!(plan.packed.iter().map(|packed| packed.columns()).collect::<Vec<_>>(), [8, 5, 8]);
     }
 
     #[test]

@@ -28,9 +28,11 @@ const ROWS: usize = 256;
 /// that are far apart share few places of the first cache.
 const COPY_ROWS: usize = 64;
 
-/// Most rows of B that are read where they lie whatever the rows of A: they stay in the second cache, and a copy takes as long as
-/// it saves.
+/// Most rows of B that are read where they lie whatever the rows of A, as measured: a copy takes as long as it saves.
 const NEAR_ROWS: usize = 128;
+
+/// Numbers among which these lie at most, 256 KiB: they stay in the second cache.
+const NEAR: usize = 1 << 16;
 
 /// Widest panel of columns of a single row, whose sums would else be too few to keep a processor busy.
 const ROW_PANEL: usize = 128;
@@ -133,7 +135,8 @@ impl Product<'_> {
     #[inline(always)]
     fn is_in_place(&self, width: usize) -> bool {
         let b = &self.b;
-        let is_near = self.a.rows.len() < COPY_ROWS || b.rows.stride() <= 2 * PANEL || b.rows.len() <= NEAR_ROWS;
+        let is_near = b.rows.len() <= NEAR_ROWS && b.rows.len() * b.rows.stride() <= NEAR;
+        let is_near = is_near || self.a.rows.len() < COPY_ROWS || b.rows.stride() <= 2 * PANEL;
         b.columns.is_unit() && b.rows.is_regular() && is_near && matches!(width % LANES_MAX, 0 | 4 | 8)
     }
 

@@ -171,11 +171,11 @@ impl<'a> Matrix<'a> {
         Self::view(&self.values[first * columns.stride()..], self.rows, columns)
     }
 
-    /// Copies panel `i` to `out`, filled up by zeros, of a matrix whose rows or columns are equally spaced neighbours.
+    /// Copies panel `i` to `out`, filled up by zeros, of a matrix whose rows and columns are equally spaced.
     pub(crate) fn pack(&self, i: usize, out: &mut [f32]) {
         let start = i * PANEL;
         let columns = PANEL.min(self.columns.len() - start);
-        assert!(self.rows.is_regular() && self.columns.is_regular(), "rows or columns of neighbours are packed");
+        assert!(self.rows.is_regular() && self.columns.is_regular(), "equally spaced rows and columns are packed");
         simd::vectorize(
             #[inline(always)]
             || match self.columns.is_unit() {
