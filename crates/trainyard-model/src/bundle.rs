@@ -211,7 +211,7 @@ impl Staged {
     ///
     /// # Errors
     ///
-    /// When the disk cannot be written; nothing stays then.
+    /// When the directory cannot be given its name, and goes away then; or when the name cannot be made durable.
     pub fn publish(mut self) -> Result<PathBuf> {
         if let Some(temporary) = &self.temporary {
             fs::rename(temporary, &self.target).map_err(io("create", &self.target))?;

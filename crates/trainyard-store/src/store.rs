@@ -31,8 +31,7 @@ pub struct Gradients {
 
 impl Gradients {
     /// Takes them from the outputs of a program: from output `first` on one for each parameter, of which `is_table` says whether
-    /// it is a table. The program gets their memory for its next run. Of an output that it
-    /// has not there are no numbers.
+    /// it is a table. The program gets their memory for its next run. Of an output that it has not there are no numbers.
     pub fn take(&mut self, program: &mut dyn Program, first: usize, is_table: &[bool]) {
         let n_tables = is_table.iter().filter(|table| **table).count();
         self.rows.resize_with(n_tables, Vec::new);

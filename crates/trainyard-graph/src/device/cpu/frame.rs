@@ -66,7 +66,7 @@ impl<'a> Frame<'a> {
     ///
     /// While it runs, nobody else uses the panel or writes what is packed.
     pub(super) unsafe fn pack(&self, packed: &Packed, i: usize) {
-        let matrix = packed.matrix(self.read(packed.from));
+        let matrix = packed.weights.matrix(self.read(packed.from));
         // SAFETY: passed on from this function's caller.
         matrix.pack(i, unsafe { self.shared.part_mut(packed.panel(i)) });
     }

@@ -1,7 +1,7 @@
 //! Weights in the order in which products read them.
 
 use super::plan::Value;
-use crate::device::gemm::{self, Matrix};
+use crate::device::gemm;
 use crate::op::Weights;
 use std::ops::Range;
 
@@ -28,11 +28,6 @@ impl Packed {
 
     pub(super) fn columns(&self) -> usize {
         self.weights.columns(self.from.row_len())
-    }
-
-    /// The weights as they lie.
-    pub(super) fn matrix<'a>(&self, values: &'a [f32]) -> Matrix<'a> {
-        self.weights.matrix(values)
     }
 
     pub(super) fn panels(&self) -> usize {
