@@ -1,63 +1,69 @@
 //! Many threads, one order.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{self, Scope};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use crate::{Error, Result};
 
-/// Applies `work` to each item on `threads` threads and gives the results to `sink` in the order of the items, until there
+/// Applies `work` to each item on up to `threads` threads and gives the results to `sink` in the order of the items, until there
 /// are no more or `sink` says that it wants no more.
 ///
-/// Items go round the threads in turn and results are taken back in the same turn, so that a few items per thread are in
-/// memory however long the input is. The first error, in that order, ends all.
+/// One more thread goes through the items, one ahead. Whichever thread is free takes the next, and no more results than there are
+/// threads wait for an earlier one, so that little is in memory however long the input is. The first error, in the order of the items,
+/// ends all.
 pub(crate) fn map_in_order<I: Send, T: Send>(
     items: impl Iterator<Item = Result<I>> + Send,
     threads: usize,
     work: impl Fn(I) -> Result<T> + Sync,
     mut sink: impl FnMut(T) -> Result<bool>,
 ) -> Result<()> {
-    const DEPTH: usize = 1;
+    let threads = items.size_hint().1.map_or(threads, |most| most.min(threads)).max(1);
+    let (places, results) = sync_channel(threads);
+    let (tasks, waiting) = sync_channel(0);
     thread::scope(|scope| {
-        let (inputs, outputs): (Vec<_>, Vec<_>) = (0..threads.max(1)).map(|_| worker(scope, DEPTH, &work)).unzip();
-        scope.spawn(move || deal(items, &inputs));
-        for output in outputs.iter().cycle() {
-            let Ok(result) = output.recv() else { break };
+        // Theirs alone: when they are gone, so is who deals.
+        let waiting = Arc::new(Mutex::new(waiting));
+        for _ in 0..threads {
+            let (waiting, work) = (Arc::clone(&waiting), &work);
+            scope.spawn(move || work_on(&waiting, work));
+        }
+        drop(waiting);
+        scope.spawn(move || deal(items, &places, &tasks));
+        for result in results {
+            let Ok(result) = result.recv() else { break };
             if !sink(result?)? {
                 break;
             }
         }
-        // Without their receivers the threads stop, and the scope waits for them.
-        drop(outputs);
+        // Without the receivers of their results the threads stop, and the scope waits for them.
         Ok(())
     })
 }
 
-type Worker<I, T> = (SyncSender<Result<I>>, Receiver<Result<T>>);
+/// An item, and where its result goes.
+type Task<I, T> = (Result<I>, SyncSender<Result<T>>);
 
-/// Starts a thread between two channels. It ends when either of them does.
-fn worker<'scope, I: Send + 'scope, T: Send + 'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    depth: usize,
-    work: &'scope (impl Fn(I) -> Result<T> + Sync),
-) -> Worker<I, T> {
-    let (input, items) = sync_channel::<Result<I>>(depth);
-    let (results, output) = sync_channel(depth);
-    scope.spawn(move || {
-        for item in items {
-            if results.send(item.and_then(work)).is_err() {
-                break;
-            }
-        }
-    });
-    (input, output)
-}
-
-/// Gives each worker in turn an item, until there are no more or a worker is gone.
-fn deal<I>(items: impl Iterator<Item = Result<I>>, workers: &[SyncSender<Result<I>>]) {
-    for (item, worker) in items.zip(workers.iter().cycle()) {
-        if worker.send(item).is_err() {
+/// Hands out items, each when its result has a place among the others, until there are no more or nobody wants them.
+fn deal<I, T>(
+    items: impl Iterator<Item = Result<I>>,
+    places: &SyncSender<Receiver<Result<T>>>,
+    tasks: &SyncSender<Task<I, T>>,
+) {
+    for item in items {
+        let (result, place) = sync_channel(1);
+        if places.send(place).is_err() || tasks.send((item, result)).is_err() {
             break;
         }
+    }
+}
+
+/// What a thread does until there are no more items.
+fn work_on<I, T>(waiting: &Mutex<Receiver<Task<I, T>>>, work: &impl Fn(I) -> Result<T>) {
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    while let Ok((item, result)) = next() {
+        // Nobody waits for it after an error of another item, and then there are no more.
+        let _ = result.send(item.and_then(work));
     }
 }
 
@@ -69,6 +75,7 @@ pub(crate) fn internal(problem: impl Into<String>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn squares(n: u64, threads: usize) -> Vec<u64> {
         let mut squares = Vec::new();
@@ -116,5 +123,25 @@ mod tests {
     #[test]
     fn an_error_of_the_sink_ends_all() {
         assert!(map_in_order((0..).map(Ok), 2, Ok, |_: u64| Err(internal("full"))).is_err());
+    }
+
+    #[test]
+    #[should_panic(expected = "broken")]
+    fn a_panic_of_the_work_is_not_taken_for_the_end() {
+        map_in_order((0..).map(Ok), 1, |_: u64| -> Result<u64> { panic!("broken") }, |_| Ok(true)).unwrap();
+    }
+
+    /// Besides those that wait there is the one in the sink and the one that comes next.
+    #[test]
+    fn few_items_are_on_their_way() {
+        let (threads, drawn, mut seen) = (3, AtomicUsize::new(0), 0);
+        let items = (0..500).map(|_| Ok(drawn.fetch_add(1, Ordering::SeqCst)));
+        let count = |_| {
+            assert!(drawn.load(Ordering::SeqCst) <= seen + threads + 2);
+            seen += 1;
+            Ok(true)
+        };
+        map_in_order(items, threads, Ok, count).unwrap();
+        assert_eq!(seen, 500);
     }
 }

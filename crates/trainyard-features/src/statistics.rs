@@ -34,7 +34,7 @@ pub struct ColumnStatistics {
     pub quantiles: Vec<f32>,
     /// Whether all deciles are exact. Those that would have needed a second scan of the data are right to within 0.8 %.
     pub quantiles_exact: bool,
-    /// Distinct values of text and bool; an estimate, to about 1.3 %, when there are more than 32,768.
+    /// Distinct values of text and bool; an estimate, to about 1.3 %, when there are more than 24,000.
     pub distinct: Option<u64>,
     /// The 20 most frequent values of text and bool, most frequent first; empty when there are too many to count.
     pub top: Vec<ValueCount>,

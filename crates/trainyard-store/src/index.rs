@@ -172,11 +172,16 @@ impl Index {
 #[inline(always)]
 fn probe(entries: &[Entry], round: u64, id: u64, hash: u64) -> usize {
     let mut at = home(entries, hash);
-    // One condition and not two, each of which would be hard to foresee: it is false unless another id lies at home.
-    while entries[at].is_of(round) & (entries[at].id != id) {
-        at = (at + 1) & (entries.len() - 1);
+    loop {
+        let entry = entries[at];
+        // One condition and not two, each of which would be hard to foresee: it is false unless another id lies there. A compiler makes
+        // it one branch, and not one for each half, as its value is also added.
+        let is_taken = entry.is_of(round) & (entry.id != id);
+        at = (at + usize::from(is_taken)) & (entries.len() - 1);
+        if !is_taken {
+            return at;
+        }
     }
-    at
 }
 
 #[inline(always)]

@@ -14,7 +14,7 @@ use crate::Result;
 use crate::background::{Background, Sink};
 
 /// Batches that wait for their reader.
-const DEPTH: usize = 4;
+const DEPTH: usize = 1;
 
 /// The rows of a source in the order of its inputs and their files, as batches of at most 8192 rows, or more where texts come
 /// by their places in a dictionary.

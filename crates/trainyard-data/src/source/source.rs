@@ -320,7 +320,9 @@ impl Source {
     ///
     /// [`Error::NoRows`] when there is none. What goes wrong with a row is told by a scan, not here.
     pub fn check_rows(&self) -> Result<()> {
-        let mut scan = self.scan()?;
+        // Files tell by any column of theirs.
+        let column = self.schema.names().take(1).collect::<Vec<_>>();
+        let mut scan = self.select(&column)?.scan()?;
         if scan.next().is_none() { Err(self.no_rows(scan.skipped())) } else { Ok(()) }
     }
 

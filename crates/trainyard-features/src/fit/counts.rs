@@ -21,7 +21,7 @@ use trainyard_graph::Ragged;
 ///
 /// A sample keeps values by hash: each time there are more than a limit allows, those whose hash has one more leading
 /// 1 bit go (adaptive sampling; Flajolet, 1990). What is kept, and its counts, do not depend on order or partition. From when values
-/// go, the limit is a quarter of what it was: what is an estimate then is one from fewer, too, and these stay in the processor's caches.
+/// go, the limit is a third of what it was: what is an estimate then is one from fewer, too, and these stay in the processor's caches.
 #[derive(Debug, Clone)]
 pub(crate) struct Counts {
     kind: ValueKind,
@@ -43,7 +43,7 @@ const LONG_BYTES: usize = 64;
 const MAX_RUNS: usize = 256;
 
 /// How many times as many values may be counted one by one as a sample keeps.
-const LIMIT_BY_SAMPLE: usize = 4;
+const LIMIT_BY_SAMPLE: usize = 3;
 
 /// Values that are added together, before a sample is looked at for having grown too large.
 const CHUNK: usize = 256;
@@ -100,7 +100,7 @@ impl ValueKind {
 type Entries<'a> = Box<dyn Iterator<Item = Result<(Value, u64)>> + 'a>;
 
 impl Counts {
-    /// Counts every value up to `limit` distinct ones, beyond that a sample of a quarter as many at most.
+    /// Counts every value up to `limit` distinct ones, beyond that a sample of a third as many at most.
     pub fn sample(limit: usize) -> Self {
         Self { limit: Some(limit), ..Self::all() }
     }
@@ -591,7 +591,7 @@ mod tests {
         for column in [ints(&numbers), texts(&numbers)] {
             let mut counts = Counts::sample(1000);
             counts.update(&column);
-            assert!((50..=250).contains(&counts.in_memory()), "a quarter at most");
+            assert!((66..=333).contains(&counts.in_memory()), "a third at most");
             let distinct = counts.distinct() as f64;
             assert!((distinct / 100_000.0 - 1.0).abs() < 0.2, "{distinct}");
         }

@@ -9,8 +9,9 @@ use crate::column::Column;
 use crate::op::{Checked, Kind};
 use arrow::array::Array;
 
-/// Distinct values of text and bool columns that statistics count one by one.
-const STATISTICS_VALUES: usize = 1 << 15;
+/// Distinct values of text and bool columns that statistics count one by one: short texts and their counts take 1 MiB then, and a few
+/// more would take 2, of each column.
+const STATISTICS_VALUES: usize = 24_000;
 
 /// Which values to count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
