@@ -64,7 +64,7 @@ impl Index {
 
     /// The place of an id.
     pub fn find(&self, id: u64) -> Option<usize> {
-        let entry = self.entries[self.probe(id, hash(id))];
+        let (_, entry) = self.probe(id, hash(id));
         entry.is_of(self.round).then(|| entry.place())
     }
 
@@ -76,7 +76,7 @@ impl Index {
         while !ids.is_empty() {
             let next = self.ahead(chunks.next());
             places.extend(ids.iter().zip(&hashes).map(|(&id, &hash)| {
-                let entry = self.entries[self.probe(id, hash)];
+                let (_, entry) = self.probe(id, hash);
                 if entry.is_of(self.round) { entry.place() } else { ABSENT }
             }));
             (ids, hashes) = next;
@@ -86,7 +86,7 @@ impl Index {
     /// Adds an id that is not there.
     pub fn insert(&mut self, id: u64, place: usize) {
         self.reserve(1);
-        let at = self.probe(id, hash(id));
+        let (at, _) = self.probe(id, hash(id));
         self.entries[at] = Entry::new(id, self.round, place);
         self.len += 1;
     }
@@ -111,8 +111,7 @@ impl Index {
         let (first, round, entries) = (*len, *round, entries.as_mut_slice());
         let (mut new, mut found, mut n_new) = ([0; CHUNK], [0; CHUNK], 0);
         for ((&id, &hash), found) in ids.iter().zip(hashes).zip(&mut found) {
-            let at = probe(entries, round, id, hash);
-            let known = entries[at];
+            let (at, known) = probe(entries, round, id, hash);
             let is_new = !known.is_of(round);
             let entry = select_unpredictable(is_new, Entry::new(id, round, first + n_new), known);
             entries[at] = entry;
@@ -157,20 +156,20 @@ impl Index {
             let doubled = vec![Entry::default(); self.entries.len() * 2];
             let round = self.round;
             for entry in std::mem::replace(&mut self.entries, doubled).into_iter().filter(|entry| entry.is_of(round)) {
-                let at = self.probe(entry.id, hash(entry.id));
+                let (at, _) = self.probe(entry.id, hash(entry.id));
                 self.entries[at] = entry;
             }
         }
     }
 
-    fn probe(&self, id: u64, hash: u64) -> usize {
+    fn probe(&self, id: u64, hash: u64) -> (usize, Entry) {
         probe(&self.entries, self.round, id, hash)
     }
 }
 
-/// Where the entry of an id is, or the free one where it belongs.
+/// The entry of an id, or the free one where it belongs, and where that is.
 #[inline(always)]
-fn probe(entries: &[Entry], round: u64, id: u64, hash: u64) -> usize {
+fn probe(entries: &[Entry], round: u64, id: u64, hash: u64) -> (usize, Entry) {
     let mut at = home(entries, hash);
     loop {
         let entry = entries[at];
@@ -179,7 +178,7 @@ fn probe(entries: &[Entry], round: u64, id: u64, hash: u64) -> usize {
         let is_taken = entry.is_of(round) & (entry.id != id);
         at = (at + usize::from(is_taken)) & (entries.len() - 1);
         if !is_taken {
-            return at;
+            return (at, entry);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::cpu::{Frame, Step};
 use super::gemm::Matrix;
-use super::{Bag, Mode};
+use super::{Bags, Mode};
 use crate::op::Weights;
 
 /// One operation on the rows of one micro-batch.
@@ -52,8 +52,8 @@ impl<'a> Call<'a> {
         i < self.step.inputs.len()
     }
 
-    /// The ids of input `i`, row by row.
-    pub(crate) fn bags(&self, i: usize) -> impl Iterator<Item = Bag<'a>> + use<'a> {
+    /// The ids of input `i`.
+    pub(crate) fn bags(&self, i: usize) -> Bags<'a> {
         self.frame.bags(self.step.inputs[i])
     }
 

@@ -38,8 +38,24 @@ pub struct Bag<'a> {
 
 impl<'a> Bags<'a> {
     /// The bags of the rows `first..first + rows`.
-    pub(crate) fn iter(self, first: usize, rows: usize) -> impl Iterator<Item = Bag<'a>> {
-        self.offsets.windows(2).skip(first).take(rows).map(move |ends| {
+    pub(crate) fn of_rows(self, first: usize, rows: usize) -> Self {
+        let offsets = self.offsets.get(first..).unwrap_or_default();
+        Self { offsets: &offsets[..offsets.len().min(rows + 1)], ..self }
+    }
+
+    /// The one index of each bag, if each has one alone and without a weight, as most features give. To be called within
+    /// [`simd::vectorize`](crate::simd::vectorize).
+    #[inline(always)]
+    pub(crate) fn singles(self) -> Option<&'a [u32]> {
+        let (&first, &end) = (self.offsets.first()?, self.offsets.last()?);
+        let ends = self.offsets.iter().zip(&self.offsets[1..]);
+        let is_single = ends.fold(true, |is_so, (start, end)| is_so & (end.wrapping_sub(*start) == 1));
+        (is_single && self.weights.is_none()).then(|| &self.indices[first as usize..end as usize])
+    }
+
+    /// The bags, row by row.
+    pub(crate) fn iter(self) -> impl Iterator<Item = Bag<'a>> {
+        self.offsets.windows(2).map(move |ends| {
             let range = ends[0] as usize..ends[1] as usize;
             Bag { indices: &self.indices[range.clone()], weights: self.weights.map(|weights| &weights[range]) }
         })

@@ -2,7 +2,7 @@
 
 use super::max_norm::{self, MaxNorm};
 use super::{LookUps, Op, Operation, RowsGradient};
-use crate::device::{Bag, Call};
+use crate::device::{Bag, Bags, Call};
 use crate::{Dim, Error, Graph, NodeId, Result, Shape, simd};
 use serde::{Deserialize, Serialize};
 
@@ -136,15 +136,19 @@ impl EmbeddingBag {
     fn pool_all<'a>(
         &self,
         output: impl Iterator<Item = &'a mut [f32]>,
-        bags: impl Iterator<Item = Bag<'a>>,
+        bags: Bags<'_>,
         table: &[f32],
         dim: usize,
     ) {
-        for (pooled, bag) in output.zip(bags) {
-            match (bag.indices, bag.weights, self.max_norm) {
-                ([index], None, None) => simd::copy_row(pooled, row(table, *index, dim)),
-                _ => self.pool(pooled, bag, table, dim),
+        // Loops, which are compiled with what surrounds them: closures of iterators would not be.
+        if let (Some(indices), None) = (bags.singles(), self.max_norm) {
+            for (pooled, &index) in output.zip(indices) {
+                simd::copy_row(pooled, row(table, index, dim));
             }
+            return;
+        }
+        for (pooled, bag) in output.zip(bags.iter()) {
+            self.pool(pooled, bag, table, dim);
         }
     }
 
@@ -222,7 +226,13 @@ impl RowsGradient for EmbeddingBagGrad {
 impl EmbeddingBagGrad {
     #[inline(always)]
     fn accumulate_rows(&self, rows: &mut [f32], from: &LookUps<'_>, dim: usize) {
-        for (gradient, bag) in from.gradients().zip(from.bags()) {
+        if let (Some(indices), None) = (from.bags.singles(), self.max_norm) {
+            for (gradient, &index) in from.gradients().zip(indices) {
+                simd::add_row(&mut rows[index as usize * dim..][..dim], &gradient[..dim], 1.0);
+            }
+            return;
+        }
+        for (gradient, bag) in from.gradients().zip(from.bags.iter()) {
             let gradient = &gradient[..dim];
             let factor = factor(self.combiner, bag);
             for (i, &index) in bag.indices.iter().enumerate() {

@@ -87,7 +87,7 @@ impl Operation for EmbeddingSequence {
 
     fn run(&self, call: &mut Call<'_>) {
         let (table, bags) = (call.input(0), call.bags(1));
-        for (sequence, bag) in call.output.chunks_exact_mut(self.length * self.dim).zip(bags) {
+        for (sequence, bag) in call.output.chunks_exact_mut(self.length * self.dim).zip(bags.iter()) {
             let n = bag.indices.len().min(self.length);
             let (filled, rest) = sequence.split_at_mut(n * self.dim);
             rest.fill(0.0);
@@ -133,7 +133,7 @@ impl Operation for EmbeddingSequenceGrad {
 impl RowsGradient for EmbeddingSequenceGrad {
     fn accumulate(&self, rows: &mut [f32], from: &LookUps<'_>) {
         let dim = from.dim;
-        for (gradients, bag) in from.gradients().zip(from.bags()) {
+        for (gradients, bag) in from.gradients().zip(from.bags.iter()) {
             for (gradient, &index) in gradients.chunks_exact(dim).zip(bag.indices) {
                 let at = index as usize * dim..(index as usize + 1) * dim;
                 let (sum, row) = (&mut rows[at.clone()], &from.table[at]);

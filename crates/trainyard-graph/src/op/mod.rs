@@ -84,7 +84,7 @@ pub use unary::{Unary, UnaryKind};
 pub(crate) use weights::Weights;
 pub use windows::{ConvPadding, ConvWindows, WindowAxis, Windows};
 
-use crate::device::{Bag, Bags, Call};
+use crate::device::{Bags, Call};
 use crate::{Graph, NodeId, Result, Shape};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -179,11 +179,6 @@ impl<'a> LookUps<'a> {
     fn gradients(&self) -> impl Iterator<Item = &'a [f32]> + use<'a> {
         let columns = self.columns.clone();
         self.upstream.chunks_exact(self.width).map(move |row| &row[columns.clone()])
-    }
-
-    /// The ids, example by example.
-    fn bags(&self) -> impl Iterator<Item = Bag<'a>> + use<'a> {
-        self.bags.iter(0, self.bags.offsets.len())
     }
 }
 

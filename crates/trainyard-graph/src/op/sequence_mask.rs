@@ -49,7 +49,7 @@ impl Operation for SequenceMask {
 
     fn run(&self, call: &mut Call<'_>) {
         let bags = call.bags(0);
-        for (mask, bag) in call.output.chunks_exact_mut(self.length).zip(bags) {
+        for (mask, bag) in call.output.chunks_exact_mut(self.length).zip(bags.iter()) {
             let (filled, rest) = mask.split_at_mut(bag.indices.len().min(self.length));
             filled.fill(1.0);
             rest.fill(0.0);

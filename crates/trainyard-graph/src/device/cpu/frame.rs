@@ -4,7 +4,7 @@
 use super::buffer::Buffer;
 use super::packed::Packed;
 use super::plan::{Place, Step, Value};
-use crate::device::{Bag, Call, Feeds, Mode};
+use crate::device::{Bags, Call, Feeds, Mode};
 use std::ops::Range;
 
 /// A micro-batch, the memory of its lane, and what is fed.
@@ -90,9 +90,10 @@ impl<'a> Frame<'a> {
         unsafe { buffer.part(range) }
     }
 
-    pub(crate) fn bags(&self, value: Value) -> impl Iterator<Item = Bag<'a>> + use<'a> {
+    /// The ids of a value, those of this micro-batch.
+    pub(crate) fn bags(&self, value: Value) -> Bags<'a> {
         let bags = if let Place::Feed(slot) = value.place { self.feeds.bags(slot) } else { Default::default() };
-        bags.iter(self.first_row, self.rows)
+        bags.of_rows(self.first_row, self.rows)
     }
 
     fn locate(&self, value: Value) -> (&'a Buffer, Range<usize>) {
