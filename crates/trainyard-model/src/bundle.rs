@@ -10,17 +10,19 @@
 //! safe to load. A directory appears under its name only when it is whole.
 
 use crate::{Architecture, Error, Output, Result};
+use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
-use safetensors::{SafeTensors, serialize};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use trainyard_features::FittedFeatures;
 use trainyard_graph::{Graph, NodeId};
 use trainyard_nn::{ParamShape, ParamSpec};
+use trainyard_store::tensors::{self, Tensor, Values};
 use trainyard_store::{DenseState, Snapshot, TableState, file};
 
 /// The format that this program writes, and the newest it reads.
@@ -136,35 +138,32 @@ impl<'a> Bundle<'a> {
 
     fn write_files(&self, dir: &Path) -> Result<()> {
         fs::create_dir_all(dir).map_err(io("create", dir))?;
-        let weights = self.weights()?;
-        let features = self.features.to_json().into_bytes();
         let mut manifest = self.manifest.clone();
-        for (name, bytes) in [(WEIGHTS, &weights), (FEATURES, &features)] {
-            manifest.checksums.insert(name.to_owned(), checksum(bytes));
-            file::atomic_write(&dir.join(name), bytes)?;
-        }
+        let weights = file::atomic_write_with(&dir.join(WEIGHTS), |file| {
+            let mut file = Hashed { hash: Sha256::new(), inner: file };
+            tensors::write(&mut file, None, self.weights())?;
+            Ok(hexadecimal(file.hash))
+        })?;
+        let features = self.features.to_json();
+        file::atomic_write(&dir.join(FEATURES), features.as_bytes())?;
+        manifest.checksums.insert(WEIGHTS.to_owned(), weights);
+        manifest.checksums.insert(FEATURES.to_owned(), checksum(features.as_bytes()));
         let json = serde_json::to_vec_pretty(&manifest).map_err(|error| Error::Internal(error.to_string()))?;
         Ok(file::atomic_write(&dir.join(MANIFEST), &json)?)
     }
 
-    fn weights(&self) -> Result<Vec<u8>> {
-        let mut tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)> = BTreeMap::new();
-        let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    fn weights(&self) -> Vec<Tensor<'_>> {
+        let mut tensors = Vec::new();
+        let mut add = |name: String, shape, values| tensors.push(Tensor { name, shape, values });
         for (spec, state) in dense_specs(&self.manifest.params).zip(&*self.dense) {
             let ParamShape::Dense(dims) = &spec.shape else { continue };
-            tensors.insert(spec.name.clone(), (Dtype::F32, dims.clone(), bytes(&state.weights)));
+            add(spec.name.clone(), dims.clone(), Values::Floats(&state.weights));
         }
         for state in &*self.tables {
-            let shape = vec![state.ids.len(), state.dim];
-            let ids = state.ids.iter().flat_map(|id| id.to_le_bytes()).collect();
-            tensors.insert(state.name.clone(), (Dtype::F32, shape, bytes(&state.weights)));
-            tensors.insert(format!("{}{IDS}", state.name), (Dtype::U64, vec![state.ids.len()], ids));
+            add(state.name.clone(), vec![state.ids.len(), state.dim], Values::Floats(&state.weights));
+            add(format!("{}{IDS}", state.name), vec![state.ids.len()], Values::Ids(&state.ids));
         }
-        let views = tensors.iter().map(|(name, (dtype, shape, bytes))| {
-            let view = TensorView::new(*dtype, shape.clone(), bytes);
-            view.map(|view| (name.as_str(), view)).map_err(|error| Error::Internal(error.to_string()))
-        });
-        serialize(views.collect::<Result<Vec<_>>>()?, None).map_err(|error| Error::Internal(error.to_string()))
+        tensors
     }
 
     /// Reads an exported directory.
@@ -273,7 +272,29 @@ fn read_checked(dir: &Path, name: &str, manifest: &Manifest) -> Result<Vec<u8>> 
 }
 
 fn checksum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(Sha256::new_with_prefix(bytes))
+}
+
+fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Hashes what passes through.
+struct Hashed<W> {
+    hash: Sha256,
+    inner: W,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
+    }
 }
 
 /// The values of the parameters in a file of weights.

@@ -1,9 +1,9 @@
 //! Files that are either wholly there or not at all.
 
-use crate::error::io;
+use crate::error::io as failed;
 use crate::{Error, Result};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,18 +23,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// # Errors
 /// [`Error::Io`] with the path, and the temporary file removed.
 pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<()> {
+    atomic_write_with(path, |file| file.write_all(bytes))
+}
+
+/// The same for content that is written piece by piece; gives what `write` gives.
+///
+/// # Errors
+/// As [`atomic_write`], with the error of `write`.
+pub fn atomic_write_with<T>(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>) -> Result<T> {
     let name = path.file_name().ok_or_else(|| not_a_file(path))?;
     let dir = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     let temp = dir.join(format!(".{}.{}", name.to_string_lossy(), unique_suffix()));
-    let written = write_synced(&temp, bytes).and_then(|()| fs::rename(&temp, path));
-    if let Err(error) = written {
+    let written = write_synced(&temp, write).and_then(|found| fs::rename(&temp, path).map(|()| found));
+    let found = written.map_err(|error| {
         remove_quietly(&temp);
-        return Err(io("write", path)(error));
-    }
-    sync_directory(dir)
+        failed("write", path)(error)
+    })?;
+    sync_directory(dir)?;
+    Ok(found)
 }
 
 /// Makes the names in a directory last: after it, a rename or a removal in it survives a power cut.
@@ -44,16 +53,17 @@ pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn sync_directory(dir: &Path) -> Result<()> {
     // Other systems than Unix neither need nor allow a directory to be opened for this.
     if cfg!(unix) {
-        File::open(dir).and_then(|file| file.sync_all()).map_err(io("sync", dir))?;
+        File::open(dir).and_then(|file| file.sync_all()).map_err(failed("sync", dir))?;
     }
     Ok(())
 }
 
-/// Writes a file and waits until it is on the disk.
-pub(crate) fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = File::create_new(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+/// Writes a new file and waits until it is on the disk.
+pub(crate) fn write_synced<T>(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<T>) -> io::Result<T> {
+    let mut file = BufWriter::new(File::create_new(path)?);
+    let found = write(&mut file)?;
+    file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
+    Ok(found)
 }
 
 /// A suffix that no other writer of this machine uses now.
@@ -68,7 +78,7 @@ pub(crate) fn remove_quietly(path: &Path) {
 }
 
 fn not_a_file(path: &Path) -> Error {
-    let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, "the path does not name a file");
+    let source = io::Error::new(io::ErrorKind::InvalidInput, "the path does not name a file");
     Error::Io { action: "write", path: PathBuf::from(path), source }
 }
 

@@ -14,7 +14,7 @@
 //! - [`MemoryStore`]: dense parameters and embedding tables in this process. Only rows that were trained take memory.
 //! - [`Snapshot`]: a copy of everything; [`checkpoint`] puts it on disk and finds it again.
 //! - [`Index`]: numbers the ids of a batch, and finds the rows of large ids.
-//! - [`mod@file`]: writes that are wholly there or not at all, for other files of a run.
+//! - [`mod@file`]: writes that are wholly there or not at all, for other files of a run; [`tensors`]: what is in those of parameters.
 //!
 //! Formulas are not here but in `trainyard_nn`: an optimizer is a function on slices, and the store decides whose.
 //!
@@ -63,6 +63,7 @@ mod spec;
 mod state;
 mod store;
 mod table;
+pub mod tensors;
 
 pub use error::{Error, Result};
 pub use index::Index;

@@ -133,13 +133,7 @@ impl Operation for EmbeddingBag {
 
 impl EmbeddingBag {
     #[inline(always)]
-    fn pool_all<'a>(
-        &self,
-        output: impl Iterator<Item = &'a mut [f32]>,
-        bags: Bags<'_>,
-        table: &[f32],
-        dim: usize,
-    ) {
+    fn pool_all<'a>(&self, output: impl Iterator<Item = &'a mut [f32]>, bags: Bags<'_>, table: &[f32], dim: usize) {
         // Loops, which are compiled with what surrounds them: closures of iterators would not be.
         if let (Some(indices), None) = (bags.singles(), self.max_norm) {
             for (pooled, &index) in output.zip(indices) {

@@ -2,7 +2,7 @@
 
 use crate::Snapshot;
 use crate::spec::dense_dims;
-use safetensors::Dtype;
+use crate::tensors::{Tensor, Values};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use trainyard_nn::{OptimizerConfig, ParamSpec};
@@ -25,42 +25,13 @@ pub(super) struct Header {
     pub(super) specs: Vec<ParamSpec>,
 }
 
-/// One tensor to be written.
-pub(super) struct Tensor<'a> {
-    pub(super) name: String,
-    pub(super) shape: Vec<usize>,
-    pub(super) values: Values<'a>,
-}
-
-/// The values of a tensor.
-pub(super) enum Values<'a> {
-    Floats(&'a [f32]),
-    Ids(&'a [u64]),
-}
-
-impl Values<'_> {
-    pub(super) fn dtype(&self) -> Dtype {
-        match self {
-            Values::Floats(_) => Dtype::F32,
-            Values::Ids(_) => Dtype::U64,
-        }
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        match self {
-            Values::Floats(values) => size_of_val(*values),
-            Values::Ids(values) => size_of_val(*values),
-        }
-    }
-}
-
 /// `dense/kernel/weights` and the like.
 pub(super) fn tensor_name(kind: &str, param: &str, part: &str) -> String {
     format!("{kind}/{param}/{part}")
 }
 
-/// The tensors of a sound snapshot in the order of the file: wide types first, so that all are aligned, then by name.
-pub(super) fn tensors(snapshot: &Snapshot) -> Vec<Tensor<'_>> {
+/// The tensors of a sound snapshot.
+pub(super) fn tensors_of(snapshot: &Snapshot) -> Vec<Tensor<'_>> {
     let mut tensors = Vec::new();
     let mut add = |kind, param: &str, part, shape: Vec<usize>, values| {
         tensors.push(Tensor { name: tensor_name(kind, param, part), shape, values });
@@ -76,7 +47,6 @@ pub(super) fn tensors(snapshot: &Snapshot) -> Vec<Tensor<'_>> {
         add("table", &state.name, "weights", vec![rows, state.dim], Values::Floats(&state.weights));
         add("table", &state.name, "slots", vec![rows, slots, state.dim], Values::Floats(&state.slots));
     }
-    tensors.sort_by(|a, b| b.values.dtype().cmp(&a.values.dtype()).then_with(|| a.name.cmp(&b.name)));
     tensors
 }
 
