@@ -90,10 +90,12 @@ impl ColumnStatistics {
 
     fn fill_values(&mut self, findings: &Findings<'_>) -> Result<(), Error> {
         let counts = findings.counts().map_err(Error::Internal)?;
-        let ranked = counts.ranked(TOP, 1)?;
-        self.distinct = Some(ranked.distinct);
         if counts.is_exact() {
+            let ranked = counts.ranked(TOP, 1)?;
+            self.distinct = Some(ranked.distinct);
             self.top = ranked.values.into_iter().map(|(value, count)| ValueCount { value, count }).collect();
+        } else {
+            self.distinct = Some(counts.distinct());
         }
         Ok(())
     }
