@@ -9,11 +9,11 @@ use std::thread;
 use trainyard_features::{Collector, Features, FittedFeatures, Fitting, Memory, Round, Spill};
 
 use crate::ordered::internal;
-use crate::source::BATCH_ROWS;
+use crate::source::{AHEAD, BATCH_ROWS};
 use crate::{Engine, Resources, Result, Scan, Source};
 
 /// Batches of a scan that are on their way: those that wait, one that is decoded, one that is looked at.
-const BATCHES: usize = 6;
+const BATCHES: usize = AHEAD + 2;
 
 /// The memory that fitting may use. It does not change the result.
 #[derive(Debug, Clone, PartialEq, Eq)]

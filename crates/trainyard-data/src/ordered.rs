@@ -24,21 +24,33 @@ pub(crate) fn map_in_order<I: Send, T: Send>(
     thread::scope(|scope| {
         // Theirs alone: when they are gone, so is who deals.
         let waiting = Arc::new(Mutex::new(waiting));
-        for _ in 0..threads {
+        let start = |_| {
             let (waiting, work) = (Arc::clone(&waiting), &work);
-            scope.spawn(move || work_on(&waiting, work));
-        }
+            scope.spawn(move || work_on(&waiting, work))
+        };
+        let mut running: Vec<_> = (0..threads).map(start).collect();
         drop(waiting);
-        scope.spawn(move || deal(items, &places, &tasks));
-        for result in results {
-            let Ok(result) = result.recv() else { break };
-            if !sink(result?)? {
-                break;
+        running.push(scope.spawn(move || deal(items, &places, &tasks)));
+        // Without the receivers of their results the threads stop.
+        let ended = give(results, &mut sink);
+        for thread in running {
+            if let Err(panic) = thread.join() {
+                std::panic::resume_unwind(panic);
             }
         }
-        // Without the receivers of their results the threads stop, and the scope waits for them.
-        Ok(())
+        ended
     })
+}
+
+/// Gives results to `sink` in the order of their places, until it wants no more, or one is an error or never comes.
+fn give<T>(results: Receiver<Receiver<Result<T>>>, sink: &mut impl FnMut(T) -> Result<bool>) -> Result<()> {
+    for result in results {
+        let Ok(result) = result.recv() else { break };
+        if !sink(result?)? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// An item, and where its result goes.
@@ -62,7 +74,7 @@ fn deal<I, T>(
 fn work_on<I, T>(waiting: &Mutex<Receiver<Task<I, T>>>, work: &impl Fn(I) -> Result<T>) {
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
     while let Ok((item, result)) = next() {
-        // Nobody waits for it after an error of another item, and then there are no more.
+        // Nobody waits for it once all has ended; at most one more item comes then.
         let _ = result.send(item.and_then(work));
     }
 }

@@ -17,13 +17,13 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use trainyard_features::FittedFeatures;
 use trainyard_graph::{Graph, NodeId};
 use trainyard_nn::{ParamShape, ParamSpec};
-use trainyard_store::tensors::{self, Tensor, Values};
-use trainyard_store::{DenseState, Snapshot, TableState, file};
+use trainyard_store::file::{self, Shown};
+use trainyard_store::tensors::{Tensor, Tensors, Values};
+use trainyard_store::{DenseState, Snapshot, TableState};
 
 /// The format that this program writes, and the newest it reads.
 pub const FORMAT_VERSION: u64 = 1;
@@ -139,10 +139,11 @@ impl<'a> Bundle<'a> {
     fn write_files(&self, dir: &Path) -> Result<()> {
         fs::create_dir_all(dir).map_err(io("create", dir))?;
         let mut manifest = self.manifest.clone();
+        let tensors = Tensors::new(None, self.weights())?;
         let weights = file::atomic_write_with(&dir.join(WEIGHTS), |file| {
-            let mut file = Hashed { hash: Sha256::new(), inner: file };
-            tensors::write(&mut file, None, self.weights())?;
-            Ok(hexadecimal(file.hash))
+            let mut hash = Sha256::new();
+            tensors.write(&mut Shown::new(file, |written| hash.update(written)))?;
+            Ok(hexadecimal(hash))
         })?;
         let features = self.features.to_json();
         file::atomic_write(&dir.join(FEATURES), features.as_bytes())?;
@@ -277,24 +278,6 @@ fn checksum(bytes: &[u8]) -> String {
 
 fn hexadecimal(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Hashes what passes through.
-struct Hashed<W> {
-    hash: Sha256,
-    inner: W,
-}
-
-impl<W: Write> Write for Hashed<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.inner.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.inner.flush()
-    }
 }
 
 /// The values of the parameters in a file of weights.

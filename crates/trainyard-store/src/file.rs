@@ -1,6 +1,6 @@
 //! Files that are either wholly there or not at all.
 
-use crate::error::io as failed;
+use crate::error;
 use crate::{Error, Result};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -40,7 +40,7 @@ pub fn atomic_write_with<T>(path: &Path, write: impl FnOnce(&mut BufWriter<File>
     let written = write_synced(&temp, write).and_then(|found| fs::rename(&temp, path).map(|()| found));
     let found = written.map_err(|error| {
         remove_quietly(&temp);
-        failed("write", path)(error)
+        error::io("write", path)(error)
     })?;
     sync_directory(dir)?;
     Ok(found)
@@ -53,7 +53,7 @@ pub fn atomic_write_with<T>(path: &Path, write: impl FnOnce(&mut BufWriter<File>
 pub fn sync_directory(dir: &Path) -> Result<()> {
     // Other systems than Unix neither need nor allow a directory to be opened for this.
     if cfg!(unix) {
-        File::open(dir).and_then(|file| file.sync_all()).map_err(failed("sync", dir))?;
+        File::open(dir).and_then(|file| file.sync_all()).map_err(error::io("sync", dir))?;
     }
     Ok(())
 }
@@ -64,6 +64,32 @@ pub(crate) fn write_synced<T>(path: &Path, write: impl FnOnce(&mut BufWriter<Fil
     let found = write(&mut file)?;
     file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
     Ok(found)
+}
+
+/// A writer that shows what it has written, to be summed up.
+#[derive(Debug)]
+pub struct Shown<W, F> {
+    inner: W,
+    show: F,
+}
+
+impl<W: Write, F: FnMut(&[u8])> Shown<W, F> {
+    /// Writes to `inner` and calls `show`.
+    pub fn new(inner: W, show: F) -> Self {
+        Self { inner, show }
+    }
+}
+
+impl<W: Write, F: FnMut(&[u8])> Write for Shown<W, F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        (self.show)(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
 }
 
 /// A suffix that no other writer of this machine uses now.
@@ -106,6 +132,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("taken/inside")).unwrap();
         check_refused(&dir.path().join("taken"), dir.path());
+    }
+
+    #[test]
+    fn what_fails_half_way_leaves_the_old_content() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        atomic_write(&path, b"old").unwrap();
+        let write = |file: &mut BufWriter<File>| {
+            file.write_all(&[1; 100_000])?;
+            Err::<(), _>(io::Error::other("no more"))
+        };
+        let message = atomic_write_with(&path, write).unwrap_err().to_string();
+        assert!(message.contains(&path.display().to_string()), "{message}");
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Numbers by name in the safetensors format, written without a copy of them.
 
+use crate::{Error, Result};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 
 /// Bytes converted at a time. A table may be half of the memory, so it is never copied whole.
@@ -28,46 +29,64 @@ pub enum Values<'a> {
     Ids(&'a [u64]),
 }
 
-/// Writes tensors, wide types first, so that all are aligned, then by name: equal ones give equal bytes in whatever order they come.
+/// Tensors as they lie in a file: wide types first, so that all are aligned, then by name. Equal ones give equal bytes in whatever order
+/// they come.
 ///
 /// ```
-/// use trainyard_store::tensors::{self, Tensor, Values};
+/// use trainyard_store::tensors::{Tensor, Tensors, Values};
 ///
-/// let mut file = Vec::new();
 /// let weights = Tensor { name: "weights".to_owned(), shape: vec![1, 2], values: Values::Floats(&[1.0, 2.0]) };
-/// tensors::write(&mut file, None, vec![weights])?;
+/// let mut file = Vec::new();
+/// Tensors::new(None, vec![weights])?.write(&mut file)?;
 /// assert!(file.ends_with(&[0, 0, 128, 63, 0, 0, 0, 64]));
-/// # Ok::<(), std::io::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-///
-/// # Errors
-/// When they cannot be written, or a shape does not fit its values.
-pub fn write(
-    out: &mut impl Write,
-    metadata: Option<HashMap<String, String>>,
-    mut tensors: Vec<Tensor<'_>>,
-) -> io::Result<()> {
-    tensors.sort_by(|a, b| b.values.dtype().cmp(&a.values.dtype()).then_with(|| a.name.cmp(&b.name)));
-    let header = header(metadata, &tensors)?;
-    out.write_all(&(header.len() as u64).to_le_bytes())?;
-    out.write_all(&header)?;
-    tensors.iter().try_for_each(|tensor| match tensor.values {
-        Values::Floats(values) => write_chunks(out, values, |value| value.to_le_bytes()),
-        Values::Ids(values) => write_chunks(out, values, |value| value.to_le_bytes()),
-    })
+#[derive(Debug, Clone)]
+pub struct Tensors<'a> {
+    header: Vec<u8>,
+    tensors: Vec<Tensor<'a>>,
+}
+
+impl<'a> Tensors<'a> {
+    /// Lays tensors out, with what else is to be said of them.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when two have one name, or a shape does not fit its values.
+    pub fn new(metadata: Option<HashMap<String, String>>, mut tensors: Vec<Tensor<'a>>) -> Result<Self> {
+        tensors.sort_by(|a, b| b.values.dtype().cmp(&a.values.dtype()).then_with(|| a.name.cmp(&b.name)));
+        let names: BTreeSet<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+        if names.len() < tensors.len() {
+            return Err(Error::Internal("two tensors of a file have one name".to_owned()));
+        }
+        let header = header(metadata, &tensors).map_err(Error::Internal)?;
+        Ok(Self { header, tensors })
+    }
+
+    /// Writes them.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        out.write_all(&(self.header.len() as u64).to_le_bytes())?;
+        out.write_all(&self.header)?;
+        self.tensors.iter().try_for_each(|tensor| match tensor.values {
+            Values::Floats(values) => write_chunks(out, values, |value| value.to_le_bytes()),
+            Values::Ids(values) => write_chunks(out, values, |value| value.to_le_bytes()),
+        })
+    }
 }
 
 /// The header: JSON, with spaces after it so that the tensors are aligned.
-fn header(metadata: Option<HashMap<String, String>>, tensors: &[Tensor<'_>]) -> io::Result<Vec<u8>> {
+fn header(metadata: Option<HashMap<String, String>>, tensors: &[Tensor<'_>]) -> Result<Vec<u8>, String> {
     let mut end = 0;
     let info = |tensor: &Tensor<'_>| {
         let start = end;
         end += tensor.values.bytes();
-        let info = TensorInfo { dtype: tensor.values.dtype(), shape: tensor.shape.clone(), data_offsets: (start, end) };
-        (tensor.name.clone(), info)
+        let (dtype, shape) = (tensor.values.dtype(), tensor.shape.clone());
+        (tensor.name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) })
     };
-    let header = Metadata::new(metadata, tensors.iter().map(info).collect()).map_err(io::Error::other)?;
-    let mut json = serde_json::to_vec(&header)?;
+    let header = Metadata::new(metadata, tensors.iter().map(info).collect()).map_err(|error| error.to_string())?;
+    let mut json = serde_json::to_vec(&header).map_err(|error| error.to_string())?;
     json.resize(json.len().next_multiple_of(8), b' ');
     Ok(json)
 }
@@ -128,7 +147,7 @@ mod tests {
             tensor("a", &[], Values::Floats(&floats[..1])),
         ];
         let mut written = Vec::new();
-        write(&mut written, None, tensors.to_vec()).unwrap();
+        Tensors::new(None, tensors.to_vec()).unwrap().write(&mut written).unwrap();
         let data = tensors.clone().map(|tensor| bytes(tensor.values));
         let views = tensors.iter().zip(&data).map(|(tensor, data)| {
             (&tensor.name, TensorView::new(tensor.values.dtype(), tensor.shape.clone(), data).unwrap())
@@ -139,6 +158,12 @@ mod tests {
     #[test]
     fn a_shape_that_does_not_fit_is_refused() {
         let tensor = tensor("a", &[3], Values::Floats(&[1.0, 2.0]));
-        assert!(write(&mut Vec::new(), None, vec![tensor]).is_err());
+        assert!(matches!(Tensors::new(None, vec![tensor]), Err(Error::Internal(_))));
+    }
+
+    #[test]
+    fn two_of_one_name_are_refused() {
+        let tensors = vec![tensor("a", &[1], Values::Floats(&[1.0])), tensor("a", &[1], Values::Ids(&[1]))];
+        assert!(matches!(Tensors::new(None, tensors), Err(Error::Internal(_))));
     }
 }

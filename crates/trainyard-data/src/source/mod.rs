@@ -29,6 +29,7 @@ mod tfrecord;
 pub use config::{Format, INPUT_WEIGHT, OnError, PathSpec, RowWeight, SourceConfig};
 pub use location::{Location, ObjectUrl};
 pub use piece::Piece;
+pub(crate) use scan::AHEAD;
 pub use scan::Scan;
 pub use source::Source;
 pub use split::SplitConfig;

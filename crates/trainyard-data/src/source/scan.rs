@@ -14,7 +14,7 @@ use crate::Result;
 use crate::background::{Background, Sink};
 
 /// Batches that wait for their reader.
-const DEPTH: usize = 1;
+pub(crate) const AHEAD: usize = 1;
 
 /// The rows of a source in the order of its inputs and their files, as batches of at most 8192 rows, or more where texts come
 /// by their places in a dictionary.
@@ -34,7 +34,7 @@ impl Scan {
     pub(super) fn start(source: Source, pieces: Option<Vec<Piece>>) -> Scan {
         let skipped = Arc::new(AtomicU64::new(0));
         let (read, count) = (source.clone(), Arc::clone(&skipped));
-        let batches = Background::spawn(DEPTH, move |sink| {
+        let batches = Background::spawn(AHEAD, move |sink| {
             if let Err(error) = decode(&read, pieces.as_deref(), &count, &sink) {
                 // Who has dropped the scan does not want its error either.
                 let _ = sink.send(Err(error));

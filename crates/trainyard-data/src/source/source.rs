@@ -184,7 +184,8 @@ impl Source {
             let read = (0..plan.schema.fields.len()).filter(|&i| is_read(&plan.schema.fields[i].name));
             let read: Vec<usize> = read.collect();
             // Something must be read to tell how many rows there are.
-            plan.of_columns(if read.is_empty() { &[0] } else { &read })
+            let any = [0].into_iter().filter(|_| read.is_empty() && !plan.schema.fields.is_empty());
+            plan.of_columns(&read.iter().copied().chain(any).collect::<Vec<_>>())
         };
         let selected = Self::of_plans(self.plans.iter().map(plan).collect(), places.iter().map(field).collect());
         Ok(Source { made_of: self.made_of.clone(), ..selected })
@@ -320,7 +321,7 @@ impl Source {
     ///
     /// [`Error::NoRows`] when there is none. What goes wrong with a row is told by a scan, not here.
     pub fn check_rows(&self) -> Result<()> {
-        // Files tell by any column of theirs.
+        // Any column tells.
         let column = self.schema.names().take(1).collect::<Vec<_>>();
         let mut scan = self.select(&column)?.scan()?;
         if scan.next().is_none() { Err(self.no_rows(scan.skipped())) } else { Ok(()) }
@@ -475,6 +476,19 @@ mod tests {
         let skipping = Source::open_all(&config).unwrap();
         assert_eq!(crate::testing::rows(&skipping.select(&["b"]).unwrap()).unwrap(), ["1|2"]);
         assert!(matches!(source.select(&["c"]), Err(Error::MissingColumn { .. })));
+    }
+
+    #[test]
+    fn files_that_tell_no_column_have_rows_or_none() {
+        for (text, has_rows) in [("", false), ("{}\n{}\n", true)] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("t.jsonl");
+            std::fs::write(&path, text).unwrap();
+            let weight = Some(crate::RowWeight { factor: 2.0, column: None });
+            let config = SourceConfig { path: path.as_path().into(), weight, ..SourceConfig::default() };
+            let found = Source::open_all_inputs(&[config]).unwrap().check_rows();
+            assert!(if has_rows { found.is_ok() } else { matches!(found, Err(Error::NoRows { .. })) }, "{found:?}");
+        }
     }
 
     #[test]

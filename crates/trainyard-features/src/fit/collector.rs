@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// The first bytes of [`Collector::to_bytes`], the last of them its version.
-const MAGIC: &[u8; 8] = b"TYPART\x00\x03";
+const MAGIC: &[u8; 8] = b"TYPART\x00\x04";
 
 /// Length of a SHA-256.
 const HASH: usize = 32;

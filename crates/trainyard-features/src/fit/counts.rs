@@ -592,6 +592,7 @@ mod tests {
             let mut counts = Counts::sample(1000);
             counts.update(&column);
             assert!((66..=333).contains(&counts.in_memory()), "a third at most");
+            assert_eq!(counts.distinct(), counts.ranked(1, 1).unwrap().distinct);
             let distinct = counts.distinct() as f64;
             assert!((distinct / 100_000.0 - 1.0).abs() < 0.2, "{distinct}");
         }

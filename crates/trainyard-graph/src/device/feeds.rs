@@ -147,3 +147,37 @@ impl Feeds for FeedMap {
         Bags { offsets: &ragged.offsets, indices, weights: ragged.weights.as_deref() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(offsets: &[u32], (first, rows): (usize, usize), expected: &[&[u32]], singles: Option<&[u32]>) {
+        let bags = Bags { offsets, indices: &[10, 11, 12, 13], weights: None }.of_rows(first, rows);
+        assert_eq!(bags.iter().map(|bag| bag.indices).collect::<Vec<_>>(), expected);
+        assert_eq!(bags.singles(), singles);
+        assert_eq!(Bags { weights: Some(&[1.0; 4]), ..bags }.singles(), None);
+    }
+
+    #[test]
+    fn a_part_of_the_rows_has_their_bags() {
+        let offsets = [0, 1, 2, 4, 4];
+        check(&offsets, (0, 2), &[&[10], &[11]], Some(&[10, 11]));
+        check(&offsets, (1, 1), &[&[11]], Some(&[11]));
+        check(&offsets, (1, 2), &[&[11], &[12, 13]], None);
+        check(&offsets, (2, 9), &[&[12, 13], &[]], None);
+    }
+
+    #[test]
+    fn rows_that_are_not_there_have_no_bags() {
+        check(&[0, 1], (1, 5), &[], Some(&[]));
+        check(&[0, 1], (7, 1), &[], None);
+        check(&[], (0, 1), &[], None);
+    }
+
+    #[test]
+    fn as_many_ids_as_rows_need_not_be_one_each() {
+        check(&[0, 2, 2], (0, 2), &[&[10, 11], &[]], None);
+    }
+}

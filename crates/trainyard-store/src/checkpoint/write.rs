@@ -3,8 +3,9 @@
 use super::layout::{HEADER, Header, PARAMS, STATE, tensors_of};
 use super::manifest::{MANIFEST, Manifest, Sum};
 use crate::error::io;
-use crate::file::{sync_directory, write_synced};
-use crate::{Error, Result, Snapshot, tensors};
+use crate::file::{Shown, sync_directory, write_synced};
+use crate::tensors::Tensors;
+use crate::{Error, Result, Snapshot};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -27,10 +28,14 @@ fn write_text(path: &Path, text: &str) -> Result<()> {
 
 fn write_params(path: &Path, snapshot: &Snapshot) -> Result<Sum> {
     let metadata = HashMap::from([(HEADER.to_owned(), header(snapshot)?)]);
+    let tensors = Tensors::new(Some(metadata), tensors_of(snapshot))?;
     let write = |file: &mut BufWriter<File>| {
-        let mut out = Summed { sum: Sum::default(), hasher: crc32fast::Hasher::new(), inner: file };
-        tensors::write(&mut out, Some(metadata), tensors_of(snapshot))?;
-        Ok(Sum { crc32: out.hasher.finalize(), ..out.sum })
+        let (mut bytes, mut hasher) = (0, crc32fast::Hasher::new());
+        tensors.write(&mut Shown::new(file, |written| {
+            bytes += written.len() as u64;
+            hasher.update(written);
+        }))?;
+        Ok(Sum { bytes, crc32: hasher.finalize() })
     };
     write_synced(path, write).map_err(io("write", path))
 }
@@ -39,24 +44,4 @@ fn header(snapshot: &Snapshot) -> Result<String> {
     let Snapshot { step, seed, optimizers, specs, .. } = snapshot;
     let header = Header { step: *step, seed: *seed, optimizers: optimizers.clone(), specs: specs.clone() };
     serde_json::to_string(&header).map_err(|error| Error::Internal(error.to_string()))
-}
-
-/// Counts and sums what passes through.
-struct Summed<W> {
-    sum: Sum,
-    hasher: crc32fast::Hasher,
-    inner: W,
-}
-
-impl<W: Write> Write for Summed<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.inner.write(bytes)?;
-        self.hasher.update(&bytes[..written]);
-        self.sum.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.inner.flush()
-    }
 }
