@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use arrow::array::{Array, ArrayRef, FixedSizeListArray, Float32Array, ListArray};
+use arrow::array::{Array, ArrayRef, FixedSizeListArray, ListArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{Float32Type, UInt32Type, UInt64Type};
+use arrow::datatypes::{ArrowPrimitiveType, Float32Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow::record_batch::RecordBatch;
 use trainyard_features::Batch;
 use trainyard_graph::Ragged;
 
-use super::layout::{IdsLayout, Layout, numbers};
+use super::layout::{IdType, IdsLayout, Layout, numbers};
 use crate::Result;
 use crate::ordered::internal;
 
@@ -37,8 +37,9 @@ struct Ids {
 
 #[derive(Debug)]
 enum Values {
-    Narrow(ScalarBuffer<u32>),
-    Wide(ScalarBuffer<u64>),
+    U16(ScalarBuffer<u16>),
+    U32(ScalarBuffer<u32>),
+    U64(ScalarBuffer<u64>),
 }
 
 impl Block {
@@ -88,12 +89,23 @@ impl Block {
         &self.weights
     }
 
-    /// The ids of a feature that has one at most in each row, and which of these there are, if not all. `None` for a feature
-    /// that may have more, or whose ids are wide.
-    pub(crate) fn single_ids(&self, feature: usize) -> Option<(&[u32], Option<&NullBuffer>)> {
-        match &self.ids[feature] {
-            Ids { values: Values::Narrow(values), offsets: None, present, .. } => Some((values, present.as_ref())),
-            _ => None,
+    /// Whether a feature has one id at most in each row, of 32 bits at most.
+    pub(crate) fn is_single(&self, feature: usize) -> bool {
+        let Ids { values, offsets, .. } = &self.ids[feature];
+        offsets.is_none() && !matches!(values, Values::U64(_))
+    }
+
+    /// Which rows have an id of such a feature, if not all do.
+    pub(crate) fn present(&self, feature: usize) -> Option<&NullBuffer> {
+        self.ids[feature].present.as_ref()
+    }
+
+    /// Writes the ids that rows have of such a feature, whatever where they have none.
+    pub(crate) fn copy_ids<'a>(&self, feature: usize, rows: Range<usize>, words: impl Iterator<Item = &'a mut u32>) {
+        match &self.ids[feature].values {
+            Values::U16(values) => words.zip(&values[rows]).for_each(|(word, &id)| *word = id.into()),
+            Values::U32(values) => words.zip(&values[rows]).for_each(|(word, &id)| *word = id),
+            Values::U64(_) => {}
         }
     }
 
@@ -161,17 +173,19 @@ impl Ids {
 
 impl Values {
     fn new(layout: &IdsLayout, column: &dyn Array) -> Result<Self> {
-        if layout.wide {
-            return Ok(Values::Wide(numbers::<UInt64Type>(column)?.values().clone()));
-        }
-        Ok(Values::Narrow(numbers::<UInt32Type>(column)?.values().clone()))
+        Ok(match layout.id_type {
+            IdType::U16 => Self::U16(values::<UInt16Type>(column)?),
+            IdType::U32 => Self::U32(values::<UInt32Type>(column)?),
+            IdType::U64 => Self::U64(values::<UInt64Type>(column)?),
+        })
     }
 
     /// Adds the ids at some places, which belong to rows that are not told yet.
     fn push(&self, places: Range<usize>, ragged: &mut Ragged) {
         match self {
-            Values::Narrow(values) => ragged.ids.extend(values[places].iter().map(|&id| u64::from(id))),
-            Values::Wide(values) => ragged.ids.extend_from_slice(&values[places]),
+            Values::U16(values) => ragged.ids.extend(values[places].iter().map(|&id| u64::from(id))),
+            Values::U32(values) => ragged.ids.extend(values[places].iter().map(|&id| u64::from(id))),
+            Values::U64(values) => ragged.ids.extend_from_slice(&values[places]),
         }
     }
 
@@ -183,9 +197,12 @@ impl Values {
     }
 }
 
+fn values<T: ArrowPrimitiveType>(column: &dyn Array) -> Result<ScalarBuffer<T::Native>> {
+    Ok(numbers::<T>(column)?.values().clone())
+}
+
 fn floats(column: &ArrayRef) -> Result<ScalarBuffer<f32>> {
-    let column: &Float32Array = numbers::<Float32Type>(column)?;
-    Ok(column.values().clone())
+    values::<Float32Type>(column)
 }
 
 fn fixed_list(column: &ArrayRef) -> Result<ScalarBuffer<f32>> {

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, FixedSizeListArray, Float32Array, ListArray, PrimitiveArray, UInt32Array,
-    UInt64Array,
+    Array, ArrayRef, ArrowPrimitiveType, FixedSizeListArray, Float32Array, ListArray, PrimitiveArray, UInt64Array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, UInt16Type, UInt32Type};
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use serde::{Deserialize, Serialize};
 use trainyard_features::{Batch, Encoding};
@@ -35,12 +34,21 @@ pub(crate) struct Layout {
 pub(crate) struct IdsLayout {
     /// Name of the feature.
     pub name: String,
-    /// 64 bits per id, else 32.
-    pub wide: bool,
+    /// What an id takes.
+    pub id_type: IdType,
     /// Any number of ids per row, else none or one.
     pub many: bool,
     /// A weight per id; then `many` is set, too.
     pub weighted: bool,
+}
+
+/// The type of the numbers that ids are stored as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum IdType {
+    U16,
+    U32,
+    U64,
 }
 
 impl Layout {
@@ -48,7 +56,7 @@ impl Layout {
     pub(super) fn new(encoding: &Encoding, batch: &Batch) -> Self {
         let ids = encoding.categorical.iter().map(|feature| IdsLayout {
             name: feature.name.clone(),
-            wide: feature.buckets > 1 << 32,
+            id_type: IdType::of(feature.buckets),
             many: false,
             weighted: false,
         });
@@ -92,7 +100,7 @@ impl Layout {
             fields.push(Field::new("numeric", list, false));
         }
         for ids in &self.ids {
-            let id = if ids.wide { DataType::UInt64 } else { DataType::UInt32 };
+            let id = ids.id_type.arrow();
             let column = if ids.many { DataType::List(item(id)) } else { id };
             fields.push(Field::new(format!("ids.{}", ids.name), column, !ids.many));
             if ids.weighted {
@@ -151,12 +159,39 @@ impl Layout {
     }
 }
 
+impl IdType {
+    /// The smallest that holds so many ids, which count from 0.
+    fn of(buckets: u64) -> Self {
+        match buckets.saturating_sub(1) {
+            ..=0xffff => Self::U16,
+            0x1_0000..=0xffff_ffff => Self::U32,
+            _ => Self::U64,
+        }
+    }
+
+    fn arrow(self) -> DataType {
+        match self {
+            Self::U16 => DataType::UInt16,
+            Self::U32 => DataType::UInt32,
+            Self::U64 => DataType::UInt64,
+        }
+    }
+
+    fn array(self, ids: Vec<u64>, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
+        match self {
+            Self::U16 => narrow::<UInt16Type>(&ids, nulls, (u16::MAX.into(), |id| id as u16)),
+            Self::U32 => narrow::<UInt32Type>(&ids, nulls, (u32::MAX.into(), |id| id as u32)),
+            Self::U64 => Ok(Arc::new(UInt64Array::new(ids.into(), nulls))),
+        }
+    }
+}
+
 impl IdsLayout {
     fn encode(&self, ids: Ragged, columns: &mut Vec<ArrayRef>) -> Result<()> {
         let nulls = if self.many { None } else { present(&ids) };
         // In a column without offsets a row without an id has a place, too.
         let values = if nulls.is_some() { spread(&ids) } else { ids.ids };
-        let values = if self.wide { wide(values, nulls) } else { narrow(values, nulls)? };
+        let values = self.id_type.array(values, nulls)?;
         if !self.many {
             columns.push(values);
             return Ok(());
@@ -192,17 +227,18 @@ fn spread(ids: &Ragged) -> Vec<u64> {
     (0..ids.rows()).map(|row| ids.row(row).first().copied().unwrap_or(0)).collect()
 }
 
-fn wide(ids: Vec<u64>, nulls: Option<NullBuffer>) -> ArrayRef {
-    Arc::new(UInt64Array::new(ids.into(), nulls))
-}
-
-fn narrow(ids: Vec<u64>, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
+/// Numbers of a type that holds up to `most`, which is one less than a power of two.
+fn narrow<T: ArrowPrimitiveType>(
+    ids: &[u64],
+    nulls: Option<NullBuffer>,
+    (most, cast): (u64, impl Fn(u64) -> T::Native),
+) -> Result<ArrayRef> {
     // All are looked at first, so that neither loop has a way out and both work on many ids at a time.
-    if ids.iter().fold(0, |bits, id| bits | id) > u64::from(u32::MAX) {
+    if ids.iter().fold(0, |bits, id| bits | id) > most {
         return Err(internal("an id is beyond the buckets of its feature"));
     }
-    let ids: Vec<u32> = ids.iter().map(|&id| id as u32).collect();
-    Ok(Arc::new(UInt32Array::new(ids.into(), nulls)))
+    let ids: Vec<T::Native> = ids.iter().map(|&id| cast(id)).collect();
+    Ok(Arc::new(PrimitiveArray::<T>::new(ids.into(), nulls)))
 }
 
 /// The values of a column of numbers.
@@ -261,16 +297,37 @@ mod tests {
         #[test]
         fn what_is_encoded_is_read(batch in (0usize..3, 0usize..4).prop_flat_map(|(w, most)| batches(w, most))) {
             prop_assume!(batch.rows > 0);
-            check(&encoding(batch.numeric.len() / batch.rows, &[1000, 1000 << 40]), batch);
+            let width = batch.numeric.len() / batch.rows;
+            check(&encoding(width, &[1 << 20, 1000 << 40]), batch.clone());
+            check(&encoding(width, &[1000, 1000 << 40]), batch);
         }
     }
 
     #[test]
-    fn one_id_a_row_takes_one_small_number() {
-        let batch = Batch { rows: 2, ids: vec![Ragged::from_single(vec![1, 2])], ..Batch::default() };
-        let encoded = Layout::new(&encoding(0, &[10]), &batch).encode(batch).unwrap();
-        assert_eq!(encoded.schema().fields()[0].data_type(), &DataType::UInt32);
-        assert_eq!(encoded.num_columns(), 1);
+    fn one_id_a_row_takes_one_number_of_the_smallest_type() {
+        for (buckets, id_type) in [
+            (0, DataType::UInt16),
+            (1 << 16, DataType::UInt16),
+            ((1 << 16) + 1, DataType::UInt32),
+            (1 << 32, DataType::UInt32),
+            ((1 << 32) + 1, DataType::UInt64),
+        ] {
+            let ids = vec![Ragged::from_single(vec![0, buckets.max(1) - 1])];
+            let batch = Batch { rows: 2, ids, ..Batch::default() };
+            let layout = Layout::new(&encoding(0, &[buckets]), &batch);
+            let encoded = layout.encode(batch.clone()).unwrap();
+            assert_eq!(encoded.schema().fields()[0].data_type(), &id_type);
+            assert_eq!(encoded.num_columns(), 1);
+            assert_eq!(Block::new(&layout, &encoded).unwrap().to_batch(), batch);
+        }
+    }
+
+    #[test]
+    fn an_id_beyond_the_buckets_is_refused() {
+        for buckets in [1 << 16, 1 << 32] {
+            let batch = Batch { rows: 1, ids: vec![Ragged::from_single(vec![buckets])], ..Batch::default() };
+            assert!(Layout::new(&encoding(0, &[buckets]), &batch).encode(batch).is_err());
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::source::{Description, Piece};
 use crate::{RecordBatch, Source};
 
 /// What a job's bytes begin with: who wrote them, on one line. Programs of one version compute the same.
-const VERSION: &[u8] = concat!("trainyard ", env!("CARGO_PKG_VERSION"), " job 3\n").as_bytes();
+const VERSION: &[u8] = concat!("trainyard ", env!("CARGO_PKG_VERSION"), " job 4\n").as_bytes();
 
 /// The most bytes of a job, compressed. They travel to the scheduler, and with each task to an executor.
 const BYTES_MAX: usize = 64 << 20;

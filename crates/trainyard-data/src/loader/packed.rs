@@ -21,7 +21,7 @@ const BITS: usize = u32::BITS as usize;
 /// ```
 ///
 /// A file keeps the values of a column together. To take a row at random from that costs a miss of the processor's cache for
-/// each column; from here it costs two or three. Features of any number of ids, or of wide ones, stay as they are.
+/// each column; from here it costs two or three. Features of any number of ids, or of ids of 64 bits, stay as they are.
 #[derive(Debug)]
 pub(crate) struct Packed {
     rows: usize,
@@ -46,7 +46,7 @@ pub(super) struct Form {
 
 impl Form {
     fn of(block: &Block) -> Self {
-        let (single, other) = (0..block.n_ids()).partition(|&feature| block.single_ids(feature).is_some());
+        let (single, other) = (0..block.n_ids()).partition(|&feature| block.is_single(feature));
         let (labels, weights) = (block.labels().len().min(1), block.weights().len().min(1));
         Self { numbers: block.numeric_width(), labels, weights, single, other }
     }
@@ -176,15 +176,14 @@ fn pack(block: &Block, form: &Form, rows: Range<usize>, words: &mut [u32]) {
         }
     }
     for (group, features) in form.single.chunks(BITS).enumerate() {
-        let is_everywhere = |&feature: &usize| matches!(block.single_ids(feature), Some((_, None)));
+        let is_everywhere = |&feature: &usize| block.present(feature).is_none();
         let everywhere =
             features.iter().enumerate().fold(0, |bits, (i, feature)| bits | u32::from(is_everywhere(feature)) << i);
         column(words, width, form.presence() + group).for_each(|word| *word = everywhere);
     }
     for (i, &feature) in form.single.iter().enumerate() {
-        let Some((ids, present)) = block.single_ids(feature) else { continue };
-        column(words, width, form.ids() + i).zip(&ids[rows.clone()]).for_each(|(word, id)| *word = *id);
-        if let Some(present) = present {
+        block.copy_ids(feature, rows.clone(), column(words, width, form.ids() + i));
+        if let Some(present) = block.present(feature) {
             let (word, bit) = (form.presence() + i / BITS, 1 << (i % BITS));
             let present = column(words, width, word).zip(rows.clone()).filter(|(_, row)| present.is_valid(*row));
             present.for_each(|(word, _)| *word |= bit);
