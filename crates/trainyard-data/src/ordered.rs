@@ -12,6 +12,10 @@ use crate::{Error, Result};
 /// One more thread goes through the items, one ahead. Whichever thread is free takes the next, and no more results than there are
 /// threads wait for an earlier one, so that little is in memory however long the input is. The first error, in the order of the items,
 /// ends all.
+///
+/// # Panics
+///
+/// With the panic of `work`, the items or `sink`, once all threads have ended.
 pub(crate) fn map_in_order<I: Send, T: Send>(
     items: impl Iterator<Item = Result<I>> + Send,
     threads: usize,
@@ -87,6 +91,8 @@ pub(crate) fn internal(problem: impl Into<String>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::loan::{Loan, Purse};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn squares(n: u64, threads: usize) -> Vec<u64> {
@@ -137,10 +143,33 @@ mod tests {
         assert!(map_in_order((0..).map(Ok), 2, Ok, |_: u64| Err(internal("full"))).is_err());
     }
 
+    /// Panics in one place, while items wait for memory that those before them give back.
+    #[track_caller]
+    fn check_panic(place: &str) {
+        for threads in [1, 3] {
+            let purse = Purse::new(2);
+            let break_at = |here: &str, i: u64| assert!(here != place || i < 5, "broken");
+            let items = (0..100).map(|i| {
+                break_at("items", i);
+                Ok((i, purse.lend(1)))
+            });
+            let work = |(i, loan)| {
+                break_at("work", i);
+                Ok((i, loan))
+            };
+            let sink = |(i, _loan): (u64, Loan<'_>)| {
+                break_at("sink", i);
+                Ok(true)
+            };
+            let run = AssertUnwindSafe(|| map_in_order(items, threads, work, sink));
+            let panic = catch_unwind(run).unwrap_err();
+            assert_eq!(panic.downcast_ref::<&str>(), Some(&"broken"), "{place}, {threads} threads");
+        }
+    }
+
     #[test]
-    #[should_panic(expected = "broken")]
-    fn a_panic_of_the_work_is_not_taken_for_the_end() {
-        map_in_order((0..).map(Ok), 1, |_: u64| -> Result<u64> { panic!("broken") }, |_| Ok(true)).unwrap();
+    fn a_panic_is_not_taken_for_the_end() {
+        ["items", "work", "sink"].into_iter().for_each(check_panic);
     }
 
     /// Besides those that wait there is the one in the sink and the one that comes next.

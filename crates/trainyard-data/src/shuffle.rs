@@ -71,7 +71,7 @@ type ShardPlaces = (usize, Range<usize>);
 
 /// Bytes that the place of a row takes in memory while it is found.
 const PLACE_BYTES: u64 = 24;
-/// Bytes that a byte of encoded rows takes while rows are gathered and encoded anew.
+/// Bytes that a byte of packed rows takes while rows are gathered and encoded anew.
 const GATHERED_BYTES: u64 = 4;
 
 impl<'a> Shuffle<'a> {

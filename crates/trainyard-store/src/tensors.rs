@@ -54,9 +54,9 @@ impl<'a> Tensors<'a> {
     /// [`Error::Internal`] when two have one name, or a shape does not fit its values.
     pub fn new(metadata: Option<HashMap<String, String>>, mut tensors: Vec<Tensor<'a>>) -> Result<Self> {
         tensors.sort_by(|a, b| b.values.dtype().cmp(&a.values.dtype()).then_with(|| a.name.cmp(&b.name)));
-        let names: BTreeSet<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
-        if names.len() < tensors.len() {
-            return Err(Error::Internal("two tensors of a file have one name".to_owned()));
+        let mut names = BTreeSet::new();
+        if let Some(Tensor { name, .. }) = tensors.iter().find(|tensor| !names.insert(&tensor.name)) {
+            return Err(Error::Internal(format!("two tensors of a file have the name `{name}`")));
         }
         let header = header(metadata, &tensors).map_err(Error::Internal)?;
         Ok(Self { header, tensors })

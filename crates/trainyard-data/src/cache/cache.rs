@@ -229,9 +229,10 @@ impl Cache {
         self.index.layout.encode(rows)
     }
 
-    /// Bytes of a block in the file.
+    /// Bytes of the rows of a block in memory, where they are packed.
     pub(crate) fn block_bytes(&self, block: usize) -> u64 {
-        self.index.blocks.get(block).map_or(0, |block| block.length)
+        let besides = self.index.layout.bytes_besides();
+        self.index.blocks.get(block).map_or(0, |block| block.length + besides * u64::from(block.rows))
     }
 
     /// Rows of the source that could not be read and were left out.
@@ -281,9 +282,9 @@ impl Cache {
         Ok(self.block(block)?.to_labels())
     }
 
-    /// Mean bytes of a row in the file.
+    /// Mean bytes of a row in memory, where it is packed.
     pub(crate) fn row_bytes(&self) -> u64 {
-        let bytes: u64 = self.index.blocks.iter().map(|block| block.length).sum();
+        let bytes: u64 = (0..self.blocks()).map(|block| self.block_bytes(block)).sum();
         bytes.div_ceil(self.rows().max(1))
     }
 

@@ -10,7 +10,8 @@ use super::layout::Layout;
 pub(super) const KEY: &str = "trainyard.cache";
 /// The version that this code writes and reads.
 pub(super) const VERSION: u32 = 3;
-/// Seed of [`Index::content`]. It stays while the bytes of blocks do, so that training goes on with what a later version encodes.
+/// Seed of [`Index::content`]. It stays between versions: where the bytes of blocks do, too, as those without ids of 16 bits from format 2
+/// to 3, training goes on with what a later version encodes.
 const CONTENT: u64 = 1;
 
 /// What is in the file, and where. It alone decides how the file is read; Arrow's own footer serves other programs.

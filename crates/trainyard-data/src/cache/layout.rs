@@ -43,7 +43,7 @@ pub(crate) struct IdsLayout {
 }
 
 /// The type of the numbers that ids are stored as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum IdType {
     U16,
@@ -75,9 +75,18 @@ impl Layout {
         for (layout, ids) in wider.ids.iter_mut().zip(&batch.ids) {
             layout.weighted |= ids.weights.is_some();
             layout.many |= layout.weighted || most_of_a_row(ids) > 1;
+            if layout.many {
+                // What rows take in memory is told by their bytes in the file, and how many ids they have is not known there.
+                layout.id_type = layout.id_type.max(IdType::U32);
+            }
         }
         wider.weights |= !batch.weights.is_empty();
         (wider != *self).then_some(wider)
+    }
+
+    /// Bytes that a row takes in memory besides those that it takes in the file: ids of 16 bits are read as 32.
+    pub(super) fn bytes_besides(&self) -> u64 {
+        2 * self.ids.iter().filter(|ids| ids.id_type == IdType::U16).count() as u64
     }
 
     /// Stores a batch, or gives the layout that it takes.
@@ -320,6 +329,22 @@ mod tests {
             assert_eq!(encoded.num_columns(), 1);
             assert_eq!(Block::new(&layout, &encoded).unwrap().to_batch(), batch);
         }
+    }
+
+    #[test]
+    fn rows_in_memory_are_those_of_the_file_with_ids_of_32_bits() {
+        let batch = |n: u64| {
+            let (single, mut many) = (Ragged::from_single((0..n).collect()), Ragged::new());
+            (0..n).for_each(|row| many.push_row(&[row, row]));
+            Batch { rows: n as usize, ids: vec![single, many], ..Batch::default() }
+        };
+        let of = |buckets: u64| Layout::new(&encoding(0, &[buckets, buckets]), &batch(1));
+        let bytes = |layout: &Layout| {
+            let encoded = layout.encode(batch(64_000)).unwrap();
+            encoded.get_array_memory_size() as u64 / 64_000 + layout.bytes_besides()
+        };
+        assert_eq!((of(1 << 16).bytes_besides(), of(1 << 32).bytes_besides()), (2, 0));
+        assert_eq!(bytes(&of(1 << 16)), bytes(&of(1 << 32)));
     }
 
     #[test]

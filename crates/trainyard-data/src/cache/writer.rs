@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
 use arrow::array::Float32Array;
+use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 use arrow::ipc::writer::FileWriter;
 use arrow::record_batch::RecordBatch;
@@ -26,6 +27,8 @@ pub(crate) struct Writer {
     /// `None` for a file that need not last.
     syncer: Option<Syncer>,
     index: Index,
+    /// What blocks have.
+    schema: Schema,
     labels: LabelSums,
 }
 
@@ -42,15 +45,23 @@ impl Writer {
         let file = File::create(&temporary).map_err(Error::io("create", &temporary))?;
         let syncer = file.try_clone().map(|file| Syncer { file, until: 0, running: None }).ok();
         let metadata = HashMap::from([("trainyard.fingerprint".to_owned(), fingerprint.clone())]);
-        let file =
-            FileWriter::try_new(Counted::new(BufWriter::new(file)), &layout.schema(metadata)).map_err(writing(path))?;
+        let schema = layout.schema(metadata);
+        let file = FileWriter::try_new(Counted::new(BufWriter::new(file)), &schema).map_err(writing(path))?;
         let (blocks, labels) = (Vec::new(), LabelTotals::default());
         let index = Index { version: VERSION, fingerprint, source, skipped: 0, layout, blocks, labels };
-        Ok(Self { path: path.to_owned(), temporary, file: Some(file), syncer, index, labels: LabelSums::default() })
+        let (path, labels) = (path.to_owned(), LabelSums::default());
+        Ok(Self { path, temporary, file: Some(file), syncer, index, schema, labels })
     }
 
     /// Adds a block.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` when it is of another layout than the cache, `Io` when it cannot be written.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if batch.schema_ref().fields() != self.schema.fields() {
+            return Err(internal("encoded rows are of another layout than their cache"));
+        }
         let labels = floats(batch, "label").unwrap_or_default();
         let weights = floats(batch, "weight").unwrap_or_default();
         self.labels.update(labels, weights);

@@ -132,8 +132,8 @@ impl Origin {
         let refuse = |problem: String| config("state", problem);
         if found.rows != self.rows {
             return refuse(format!(
-                "belongs to other rows (fingerprint {:016x}, these have {:016x}): the data, the features or the order of \
-                 the file has changed; start anew, or bring the former data back",
+                "belongs to other rows (fingerprint {:016x}, these have {:016x}): the data, the features, the order of the \
+                 file or the program that encoded it has changed; start anew, or bring the former ones back",
                 found.rows, self.rows
             ));
         }

@@ -27,7 +27,7 @@ pub struct Loader {
     state: LoaderState,
 }
 
-/// Bytes that a byte of a file takes in a batch, where ids are of 64 bits and have offsets.
+/// Bytes that a byte of packed rows takes in a batch, where ids are of 64 bits and have offsets.
 const BATCH_ROW_BYTES: u64 = 3;
 
 /// What the threads hand over.
@@ -188,11 +188,13 @@ mod tests {
     use crate::Error;
     use crate::loader::Share;
 
-    /// Blocks of these sizes; a row holds its number in all its features.
+    /// Blocks of these sizes; a row holds its number in all its features, in the last one added to more than 16 bits.
     fn cache(sizes: &[usize]) -> (tempfile::TempDir, Arc<Cache>) {
         let encoding = Encoding {
             numeric: vec![NumericFeature { name: "n".into(), width: 1, offset: 0 }],
-            categorical: ["one", "many", "some"].map(|name| CategoricalFeature::new(name, 9999)).to_vec(),
+            categorical: [("one", 9999), ("many", 9999), ("some", 1 << 20)]
+                .map(|(name, buckets)| CategoricalFeature::new(name, buckets))
+                .to_vec(),
         };
         let mut next = 0u64;
         let blocks = sizes.iter().map(|&size| {
@@ -201,7 +203,7 @@ mod tests {
             let (mut many, mut some) = (Ragged::new(), Ragged::new());
             rows.iter().for_each(|&row| many.push_row(&vec![row; row as usize % 3]));
             // Some blocks have all ids, others lack some.
-            rows.iter().for_each(|&row| some.push_row(&[row][..usize::from(row / 8 % 2 == 0 || row % 3 > 0)]));
+            rows.iter().for_each(|&row| some.push_row(&[70_000 + row][..usize::from(row / 8 % 2 == 0 || row % 3 > 0)]));
             let numbers: Vec<f32> = rows.iter().map(|&row| row as f32).collect();
             let ids = vec![Ragged::from_single(rows), many, some];
             Batch { rows: size, numeric: numbers.clone(), ids, labels: numbers, weights: Vec::new() }

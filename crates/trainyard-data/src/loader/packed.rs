@@ -220,9 +220,16 @@ mod tests {
 
     #[test]
     fn memory_that_has_served_before_shows_nothing_of_it() {
+        for buckets in [9, 1 << 20, 1 << 40] {
+            check_memory(buckets);
+        }
+    }
+
+    #[track_caller]
+    fn check_memory(buckets: u64) {
         let encoding = Encoding {
             numeric: vec![NumericFeature { name: "n".into(), width: 1, offset: 0 }],
-            categorical: ["all", "some"].map(|name| CategoricalFeature::new(name, 9)).to_vec(),
+            categorical: ["all", "some"].map(|name| CategoricalFeature::new(name, buckets)).to_vec(),
         };
         let mut some = Ragged::new();
         (0..100_u64).for_each(|row| some.push_row(&[row % 9][..(row % 2) as usize]));
