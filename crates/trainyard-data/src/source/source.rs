@@ -183,9 +183,9 @@ impl Source {
             let is_read = |name: &str| columns.contains(&name) || plan.part.columns().iter().any(|key| key == name);
             let read = (0..plan.schema.fields.len()).filter(|&i| is_read(&plan.schema.fields[i].name));
             let read: Vec<usize> = read.collect();
-            // Something must be read to tell how many rows there are.
-            let any = [0].into_iter().filter(|_| read.is_empty() && !plan.schema.fields.is_empty());
-            plan.of_columns(&read.iter().copied().chain(any).collect::<Vec<_>>())
+            // Something must be read to tell how many rows there are, if files have columns.
+            let any = &[0][..plan.schema.fields.len().min(1)];
+            plan.of_columns(if read.is_empty() { any } else { &read })
         };
         let selected = Self::of_plans(self.plans.iter().map(plan).collect(), places.iter().map(field).collect());
         Ok(Source { made_of: self.made_of.clone(), ..selected })
